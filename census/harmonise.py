@@ -1,0 +1,277 @@
+"""Typed source rows in one code book: from what a survey asks to Povo's columns."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from census import codes
+
+
+def lookup(mapping: dict[str, str], key: Column) -> Column:
+    """Value of a literal map; null for an absent key."""
+    pairs = [F.lit(part) for pair in mapping.items() for part in pair]
+    return F.try_element_at(F.create_map(*pairs), key)
+
+
+def age_band(age_years: Column) -> Column:
+    """The age band of a completed age."""
+    by_age = {str(age): codes.age_band(age) for age in range(codes.MAX_AGE_YEARS)}
+    return F.coalesce(lookup(by_age, age_years.cast("string")), F.lit(codes.AGE_BANDS[-1]))
+
+
+def _region(uf: Column) -> Column:
+    return lookup({state.uf: state.region for state in codes.STATES}, uf)
+
+
+def occupation_group(cod: Column) -> Column:
+    """Great group of a COD code; `0000` (ill defined) has none."""
+    by_digit = {str(digit): codes.OCCUPATION_GROUPS[index] for digit, index in codes.COD_GROUP_OF_DIGIT.items()}
+    return F.when(cod != "0000", lookup(by_digit, F.substring(cod, 1, 1)))
+
+
+def pnadc_2018t2(rows: DataFrame) -> DataFrame:
+    """`core_pnadc__person` rows of PNAD Contínua 2018T2."""
+    cod = F.col("occupation_cod")
+    return rows.select(
+        "uf",
+        F.lit("pnadc_2018t2").alias("source"),
+        _region(F.col("uf")).alias("region"),
+        "stratum",
+        "upa",
+        F.concat_ws("-", "upa", "dwelling", "panel").alias("household_id"),
+        "sex",
+        "age_years",
+        age_band(F.col("age_years")).alias("age_band"),
+        "race",
+        "education_level",
+        F.lit(None).cast("int").alias("study_years"),
+        "zone",
+        F.col("survey_position").isNotNull().alias("is_working"),
+        occupation_group(cod).alias("occupation_group"),
+        F.when(cod != "0000", cod).alias("occupation_cod"),
+        "survey_position",
+        "income_brl",
+        "hours",
+        "weight_persons",
+    )
+
+
+def pnadc_2017t1(rows: DataFrame) -> DataFrame:
+    """`core_pnadc__person` rows of PNAD Contínua 2017T1, which has no job and no household."""
+    absent = {name: F.lit(None).cast("string") for name in ("education_level", "occupation_group", "occupation_cod", "survey_position", "household_id")}
+    return rows.select(
+        "uf",
+        F.lit("pnadc_2017t1").alias("source"),
+        _region(F.col("uf")).alias("region"),
+        F.lit(None).cast("int").alias("stratum"),
+        F.lit(None).cast("int").alias("upa"),
+        absent["household_id"].alias("household_id"),
+        "sex",
+        "age_years",
+        age_band(F.col("age_years")).alias("age_band"),
+        "race",
+        absent["education_level"].alias("education_level"),
+        "study_years",
+        "zone",
+        F.lit(None).cast("boolean").alias("is_working"),
+        absent["occupation_group"].alias("occupation_group"),
+        absent["occupation_cod"].alias("occupation_cod"),
+        absent["survey_position"].alias("survey_position"),
+        "income_brl",
+        F.lit(None).cast("double").alias("hours"),
+        "weight_persons",
+    )
+
+
+_SMALL = {
+    "is_working": "boolean",
+    "is_looking": "boolean",
+    "is_in_school": "boolean",
+    "has_pension": "boolean",
+    "cares_for_home": "boolean",
+    "marital_status": "string",
+    "education_level": "string",
+    "occupation_group": "string",
+    "position": "string",
+}
+
+
+def small_survey(rows: DataFrame, source: str) -> DataFrame:
+    """`core_survey__person` rows of one of the small samples; a question that it lacks stays null."""
+    have: dict[str, Column] = {name: F.col(name) for name in rows.columns if name in _SMALL}
+    if "condition" in rows.columns:
+        asked = F.col("age_years") >= 14
+        condition = F.coalesce("condition", F.lit("none"))
+        have["is_working"] = F.when(asked, condition == "working")
+        have["is_looking"] = F.when(asked, condition == "looking")
+    if "in_labour_force" in rows.columns:
+        # VDE001 joins who works and who looks; only who is outside is told apart.
+        have["is_working"] = F.when(F.col("in_labour_force") == "false", False)
+        have["is_looking"] = have["is_working"]
+    if "reason_not_working" in rows.columns:
+        have["cares_for_home"] = F.col("reason_not_working") == "1"
+    weight = F.coalesce("weight_persons", F.lit(1.0)) if "weight_persons" in rows.columns else F.lit(1.0)
+    return rows.select(
+        F.lit(source).alias("source"),
+        "sex",
+        "age_years",
+        age_band(F.col("age_years")).alias("age_band"),
+        *[have.get(name, F.lit(None)).cast(kind).alias(name) for name, kind in _SMALL.items()],
+        weight.alias("weight_persons"),
+    )
+
+
+def ages(rows: DataFrame, source: str, places: DataFrame) -> DataFrame:
+    """`core_census__age_sex` rows of a table with one column a single year of age (`column` idade_0 ..., `number`)."""
+    sex = F.col("sex") if "sex" in rows.columns else F.lit("T")
+    return (
+        rows.join(F.broadcast(places.select("municipality_code", "uf")), "municipality_code", "inner")
+        .select(
+            "uf",
+            F.lit(source).alias("source"),
+            "municipality_code",
+            sex.alias("sex"),
+            F.substring_index("column", "_", -1).cast("int").alias("age_years"),
+            F.col("number").alias("persons"),
+        )
+    )
+
+
+def education_uf(rows: DataFrame) -> DataFrame:
+    """`core_census__education` rows of SIDRA 10061 by state."""
+    return rows.select("uf", F.lit("census2022_education_uf").alias("source"), "sex", "race", "age_group", "education_level", "persons")
+
+
+def education_young(rows: DataFrame, places: DataFrame) -> DataFrame:
+    """`core_census__education` rows for 18-19 and 20-24: the municipal table summed by state, both sexes."""
+    columns = {
+        "sem_instrucao_fund_incompleto": codes.EDUCATION_LEVELS[0],
+        "fund_completo_medio_incompleto": codes.EDUCATION_LEVELS[1],
+        "medio_completo_sup_incompleto": codes.EDUCATION_LEVELS[2],
+        "superior_completo": codes.EDUCATION_LEVELS[3],
+    }
+    return (
+        rows.where("race IS NOT NULL AND age_group IN ('18-19', '20-24')")
+        .join(F.broadcast(places.select("municipality_code", "uf")), "municipality_code", "inner")
+        .groupBy("uf", "race", "age_group", lookup(columns, F.col("column")).alias("education_level"))
+        .agg(F.sum("number").alias("persons"))
+        .select(
+            "uf",
+            F.lit("census2022_education_municipality").alias("source"),
+            F.lit("T").alias("sex"),
+            "race",
+            "age_group",
+            "education_level",
+            "persons",
+        )
+    )
+
+
+def voters(rows: DataFrame) -> DataFrame:
+    """`core_marital__voter` rows; voters abroad (ZZ) are left out."""
+    return rows.where("uf IS NOT NULL").select(
+        "uf",
+        F.expr(
+            "stack(5, 'Solteiro', solteiro, 'Casado', casado, 'Separado', separado_judicialmente, "
+            "'Divorciado', divorciado, 'Viúvo', viuvo) AS (marital_status, persons)"
+        ),
+    )
+
+
+def religion(by_state: DataFrame, published: DataFrame) -> DataFrame:
+    """`core_religion__share` rows: the four shares of each state, and the published cuts."""
+    states = by_state.select(
+        F.col("uf").alias("area"),
+        F.expr(
+            "stack(4, 'sem religião', pct_sem_religiao_10mais_2022, 'católica', pct_catolica_2022, "
+            "'evangélica', pct_evangelica_estimada, 'resto', "
+            "100 - pct_sem_religiao_10mais_2022 - pct_catolica_2022 - pct_evangelica_estimada) AS (category, value)"
+        ),
+        F.lit("religion_uf").alias("source"),
+    )
+    return states.unionByName(published.select("area", "category", "value", F.lit("religion_published").alias("source")))
+
+
+def trait_norms(rows: DataFrame) -> DataFrame:
+    """`core_trait__norm` rows: how far a sex and age stand from all, in standard deviations of all (world sample).
+
+    The level is dropped on purpose: volunteers on the internet are no norm; only contrasts are used.
+    """
+    world = rows.where("population = 'mundo'")
+    everyone = world.where("sex = 'T'").select(*[F.col(f"{f}_{w}").alias(f"all_{f}_{w}") for f in "OCEAN" for w in ("media", "dp")])
+    return (
+        world.where("sex != 'T' AND age_group != 'todas'")
+        .crossJoin(F.broadcast(everyone))
+        .select(
+            "sex",
+            "age_group",
+            *[
+                ((F.col(f"{f}_media") - F.col(f"all_{f}_media")) / F.col(f"all_{f}_dp")).alias(trait)
+                for f, trait in zip("OCEAN", codes.TRAITS, strict=True)
+            ],
+        )
+    )
+
+
+def occupations(cod: DataFrame, crosswalk: DataFrame, titles: DataFrame, jobs: DataFrame) -> DataFrame:
+    """`core_occupation__title` rows: every CBO title under its COD group and, for groups without one, an alternative.
+
+    Titles that exist in one gender only keep the other empty string: they are never drawn for that sex.
+    """
+    main = crosswalk.select("occupation_cbo", "occupation_cod")
+    used = main.select("occupation_cod").distinct()
+    alternative = (
+        crosswalk.select("occupation_cbo", F.explode(F.split("alternatives", "\\|")).alias("occupation_cod"))
+        .where("occupation_cod != ''")
+        .join(used, "occupation_cod", "left_anti")
+    )
+    return (
+        main.unionByName(alternative)
+        .join(cod, "occupation_cod", "inner")
+        .join(titles, "occupation_cbo", "inner")
+        .join(jobs, "occupation_cbo", "left")
+        .select(
+            "occupation_cbo",
+            "occupation_cod",
+            "cod_title",
+            occupation_group(F.col("occupation_cod")).alias("occupation_group"),
+            F.coalesce("title_feminine", F.lit("")).alias("title_feminine"),
+            F.coalesce("title_masculine", F.lit("")).alias("title_masculine"),
+            F.coalesce("jobs", F.lit(0.0)).alias("jobs"),
+            (F.col("women_percent") / 100.0).alias("women_share"),
+        )
+    )
+
+
+# Peoples' rites and places are theirs, not a hint for anybody's hobby.
+_NOT_FOR_ANYBODY = "(?i)ind[ií]gena|Guarani|Wajãpi|Karajá|Iauaretê|Enawenê|Quilombola|Rio Negro"
+
+
+def culture(dishes: DataFrame, heritage: DataFrame, tourism: DataFrame) -> DataFrame:
+    """`core_culture__fact` rows: dishes, feasts and music by state, places worth a trip by state."""
+    north_east = [state.uf for state in codes.STATES if state.region == "Nordeste"]
+    states = (
+        F.when(F.col("ufs") == "BR", F.array([F.lit(uf) for uf in codes.UFS]))
+        .when(F.col("ufs") == "NE", F.array([F.lit(uf) for uf in north_east]))
+        .otherwise(F.split("ufs", ";"))
+    )
+    kind = F.when(F.col("book") == "Celebrações", "feast").when(F.col("book") == "Formas de Expressão", "music")
+    short = F.trim(F.regexp_replace(F.regexp_replace("name", ":.*", ""), "\\(.*", ""))
+    intangible = (
+        heritage.where(~F.col("name").rlike(_NOT_FOR_ANYBODY))
+        .select(F.explode(states).alias("uf"), kind.alias("kind"), short.alias("name"))
+        .where("kind IS NOT NULL")
+        .select("uf", "kind", "name", F.lit(None).cast("string").alias("municipality_code"), F.lit("intangible_heritage").alias("source"))
+    )
+    places = tourism.where("category IN ('A', 'B', 'C')").select(
+        "uf",
+        F.lit("place").alias("kind"),
+        F.col("municipality_name").alias("name"),
+        "municipality_code",
+        F.lit("tourism").alias("source"),
+    )
+    dishes = dishes.select(
+        "uf", F.lit("dish").alias("kind"), "name", F.lit(None).cast("string").alias("municipality_code"), F.lit("regional_dishes").alias("source")
+    )
+    return dishes.unionByName(intangible).unionByName(places).dropDuplicates(["uf", "kind", "name"])

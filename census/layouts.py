@@ -1,0 +1,505 @@
+"""How each source is laid out: its columns, their codes and ranges, and what they become.
+
+A field that cannot be read makes its row a rejected row, with the reason. `required` fields may not be empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from census import codes
+
+
+class Reason(str, Enum):
+    """Why a row of a source was not taken."""
+
+    MISSING = "missing"
+    UNKNOWN_CODE = "unknown_code"
+    NOT_A_NUMBER = "not_a_number"
+    OUT_OF_RANGE = "out_of_range"
+    WRONG_COLUMNS = "wrong_columns"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column of a source.
+
+    Attributes:
+        name: As in the file's header.
+        into: Column it becomes.
+        type: "text", "int" or "number" (ignored where `codes` is given: then the mapped value's text).
+        codes: Code in the file -> our value; None = known and to be read as null.
+        required: An empty value (after trimming) rejects the row.
+        low, high: Closed range of a number.
+    """
+
+    name: str
+    into: str
+    type: str = "text"
+    codes: Mapping[str, str | None] | None = None
+    required: bool = True
+    low: float | None = None
+    high: float | None = None
+    empty: tuple[str, ...] = ("",)
+
+    def raw(self) -> Column:
+        """The trimmed text of the field, null where empty."""
+        text = F.trim(F.col(f"`{self.name}`"))
+        for empty in self.empty:
+            text = F.nullif(text, F.lit(empty))
+        return text
+
+    def value(self) -> Column:
+        """The typed value, null where it cannot be read."""
+        raw = self.raw()
+        if self.codes is not None and all(code.isdigit() for code in self.codes):
+            # By position: a look-up that costs the same for 2 and for 27 codes.
+            places: list[str | None] = [None] * (max(map(int, self.codes)) + 1)
+            for code, value in self.codes.items():
+                places[int(code)] = value
+            index = raw.try_cast("int")
+            return F.when(index >= 0, F.try_element_at(F.array(*map(F.lit, places)), index + 1))
+        if self.codes is not None:
+            known = [F.lit(part) for code, value in self.codes.items() if value is not None for part in (code, value)]
+            return F.try_element_at(F.create_map(*known), raw)
+        if self.type == "int":
+            # try_cast of the text '027' is 27, of '27.0' by way of double is 27, of 'x' is null.
+            return raw.try_cast("double").try_cast("int")
+        if self.type == "number":
+            return raw.try_cast("double")
+        return raw
+
+    def is_bad(self) -> Column:
+        """Whether the field cannot be taken; never null."""
+        raw, value = self.raw(), self.value()
+        silent = [code for code, meaning in (self.codes or {}).items() if meaning is None]
+        unread = value.isNull() & raw.isNotNull()
+        if silent:
+            unread = unread & ~raw.isin(silent)
+        if self.required:
+            unread = unread | raw.isNull()
+        if self.low is not None:
+            unread = unread | (value < self.low)
+        if self.high is not None:
+            unread = unread | (value > self.high)
+        return F.coalesce(unread, F.lit(False))
+
+    def reason(self) -> Column:
+        """Reason code of a field that `is_bad`."""
+        unreadable = Reason.UNKNOWN_CODE if self.codes is not None else Reason.NOT_A_NUMBER
+        return (
+            F.when(self.raw().isNull(), Reason.MISSING.value)
+            .when(self.value().isNull(), unreadable.value)
+            .otherwise(Reason.OUT_OF_RANGE.value)
+        )
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The fields of a source that are read; others are passed over.
+
+    Attributes:
+        wide: Further columns of numbers, kept side by side under their names.
+        long: Further columns of numbers, turned into rows: `column` (its name) and `number`.
+    """
+
+    fields: tuple[Field, ...]
+    wide: tuple[str, ...] = ()
+    long: tuple[str, ...] = ()
+
+    @property
+    def header(self) -> list[str]:
+        """Column names that the file must have."""
+        return [f.name for f in self.fields] + list(self.wide) + list(self.long)
+
+
+def typed(rows: DataFrame, layout: Layout) -> DataFrame:
+    """The good rows, with typed columns and `line`.
+
+    Args:
+        rows: Text columns as in the file, and `line` (1-based). `corrupt` (text) marks a row of the wrong width.
+    """
+    rows = _unpivoted(rows, layout)
+    columns = [f.value().alias(f.into) for f in layout.fields]
+    columns += [F.col(name).try_cast("double").alias(name) for name in layout.wide]
+    if layout.long:
+        columns += [F.col("column"), F.col("text").try_cast("double").alias("number")]
+    return rows.where(~_is_bad(rows, layout)).select(*columns, "line")
+
+
+def rejected(rows: DataFrame, layout: Layout) -> DataFrame:
+    """The bad rows: `line`, `field`, `value`, `reason_code` of the first field that cannot be taken."""
+    rows = _unpivoted(rows, layout)
+    findings = [F.when(f.is_bad(), _found(F.lit(f.name), f.raw(), f.reason())) for f in layout.fields]
+    not_a_number = F.lit(Reason.NOT_A_NUMBER.value)
+    findings += [F.when(_is_no_number(F.col(n)), _found(F.lit(n), F.col(n), not_a_number)) for n in layout.wide]
+    if layout.long:
+        findings.append(F.when(_is_no_number(F.col("text")), _found(F.col("column"), F.col("text"), not_a_number)))
+    if "corrupt" in rows.columns:
+        width = _found(F.lit("(row)"), F.substring("corrupt", 1, 80), F.lit(Reason.WRONG_COLUMNS.value))
+        findings.insert(0, F.when(F.col("corrupt").isNotNull(), width))
+    first = F.coalesce(*findings).alias("first")
+    return rows.where(_is_bad(rows, layout)).select(F.col("line").cast("bigint"), first).select("line", "first.*")
+
+
+def _unpivoted(rows: DataFrame, layout: Layout) -> DataFrame:
+    if not layout.long:
+        return rows
+    pairs = ", ".join(f"'{name}', `{name}`" for name in layout.long)
+    kept = [c for c in rows.columns if c not in layout.long]
+    return rows.select(*kept, F.expr(f"stack({len(layout.long)}, {pairs}) AS (column, text)"))
+
+
+def _is_bad(rows: DataFrame, layout: Layout) -> Column:
+    bad = [f.is_bad() for f in layout.fields] + [_is_no_number(F.col(name)) for name in layout.wide]
+    if layout.long:
+        bad.append(_is_no_number(F.col("text")))
+    if "corrupt" in rows.columns:
+        bad.append(F.col("corrupt").isNotNull())
+    return reduce(lambda one, other: one | other, bad)
+
+
+def _is_no_number(text: Column) -> Column:
+    return text.try_cast("double").isNull()
+
+
+def _found(name: Column, value: Column, reason: Column) -> Column:
+    return F.struct(name.alias("field"), value.alias("value"), reason.alias("reason_code"))
+
+
+def _same(values: tuple[str, ...]) -> dict[str, str | None]:
+    return {value: value for value in values}
+
+
+def _text(mapping: Mapping[int, str]) -> dict[str, str | None]:
+    return {str(code): value for code, value in mapping.items()}
+
+
+_UF_CODE = _text(codes.UF_OF_CODE)
+_REGIONS = _same(codes.REGIONS)
+_SEX = _text(codes.PNADC_SEX)
+_RACE: dict[str, str | None] = {**_text(codes.PNADC_RACE), "9": None}
+_ZONE = _text(codes.PNADC_ZONE)
+_AGES_0_100 = tuple(f"idade_{age}" for age in range(101))
+_EDUCATION = {str(code): codes.EDUCATION_LEVELS[level] for code, level in codes.PNADC_EDUCATION.items()}
+_RACE_LOWER: dict[str, str | None] = {"branca": "branca", "preta": "preta", "amarela": "amarela", "parda": "parda", "indigena": "indígena", "nao_informada": None}
+_RACE_TITLE: dict[str, str | None] = {race.capitalize(): race for race in codes.RACES}
+_EDUCATION_SLUG: dict[str, str | None] = dict(
+    zip(("ate_fund_incompleto", "fund_completo", "medio_completo", "superior_completo"), codes.EDUCATION_LEVELS, strict=True)
+)
+_MARITAL_SLUG: dict[str, str | None] = {
+    "solteiro": "Solteiro",
+    "casado": "Casado",
+    "separado_judicialmente": "Separado",
+    "divorciado": "Divorciado",
+    "viuvo": "Viúvo",
+}
+_POSITION_VD4009: dict[str, str | None] = {f"{i + 1}.0": position for i, position in enumerate(codes.POSITIONS)}
+_GROUP_VD4011: dict[str, str | None] = {f"{i + 1}.0": group for i, group in enumerate(codes.OCCUPATION_GROUPS)} | {"11.0": None}
+_YES_NO: dict[str, str | None] = {"1": "true", "2": "false"}
+_YES_NO_FLOAT: dict[str, str | None] = {"1.0": "true", "2.0": "false"}
+
+
+def age_group_10061(printed: str) -> str:
+    """'18 a 24 anos' -> '18-24'; '80 anos ou mais' -> '80+'."""
+    words = printed.split()
+    return f"{words[0]}+" if words[1] == "anos" else f"{words[0]}-{words[2]}"
+
+
+_AGE_GROUPS_UF = {
+    printed: age_group_10061(printed)
+    for printed in ("18 a 24 anos", *(f"{a} a {a + 4} anos" for a in range(25, 80, 5)), "80 anos ou mais")
+}
+_AGE_GROUPS_MUNICIPALITY: dict[str, str | None] = {
+    printed: age_group_10061(printed)
+    for printed in ("18 a 19 anos", "20 a 24 anos", *(f"{a} a {a + 4} anos" for a in range(25, 80, 5)), "80 anos ou mais")
+}
+PERIODS: dict[str, str | None] = {
+    "ate_1949": "1940",
+    "1950_1959": "1950",
+    "1960_1969": "1960",
+    "1970_1979": "1970",
+    "1980_1989": "1980",
+    "1990_ou_mais": "1990",
+}
+
+LAYOUTS: dict[str, Layout] = {
+    "municipalities": Layout(
+        (
+            Field("codigo_ibge", "municipality_code"),
+            Field("nome", "municipality_name"),
+            Field("sigla_uf", "uf", codes=_same(codes.UFS)),
+            Field("nome_uf", "state_name"),
+            Field("regiao", "region", codes=_REGIONS),
+            Field("pop_censo_2022", "population_persons", "int", low=1),
+            Field("capital", "is_capital", codes={"0": "false", "1": "true"}),
+        )
+    ),
+    "census2022_age": Layout((Field("cod_municipio", "municipality_code"),), long=_AGES_0_100),
+    "estimates2022_sex_age": Layout(
+        (Field("cod_municipio", "municipality_code"), Field("sexo", "sex", codes=_same(codes.SEXES))),
+        long=_AGES_0_100[:81],
+    ),
+    "census2010_sex_age80": Layout(
+        (Field("cod_municipio", "municipality_code"), Field("sexo", "sex", codes=_same(codes.SEXES))),
+        long=_AGES_0_100[80:],
+    ),
+    "census2022_education_uf": Layout(
+        (
+            Field("sigla_uf", "uf", codes=_same(codes.UFS)),
+            Field("sexo", "sex", codes={"Homens": "M", "Mulheres": "F"}),
+            Field("cor_raca", "race", codes=_RACE_TITLE),
+            Field("grupo_idade", "age_group", codes=_AGE_GROUPS_UF),
+            Field("nivel_instrucao", "education_level", codes=_same(codes.EDUCATION_LEVELS)),
+            Field("pessoas", "persons", "number", low=0),
+        )
+    ),
+    "census2022_education_municipality": Layout(
+        (
+            Field("cod_municipio", "municipality_code"),
+            Field("cor_raca", "race", codes={**_RACE_TITLE, "Total": None}),
+            Field("grupo_idade", "age_group", codes=_AGE_GROUPS_MUNICIPALITY),
+        ),
+        long=("sem_instrucao_fund_incompleto", "fund_completo_medio_incompleto", "medio_completo_sup_incompleto", "superior_completo"),
+    ),
+    "census2022_zone": Layout(
+        (
+            Field("cod_municipio", "municipality_code"),
+            Field("domicilios_urbana", "households_urban", "int", low=0),
+            Field("domicilios_rural", "households_rural", "int", low=0),
+        )
+    ),
+    "pnadc_2018t2": Layout(
+        (
+            Field("UF", "uf", codes=_UF_CODE),
+            Field("UPA", "upa", "int", low=1),
+            Field("Estrato", "stratum", "int", low=1),
+            Field("V1008", "dwelling"),
+            Field("V1014", "panel"),
+            Field("V1022", "zone", codes=_ZONE),
+            Field("V1028", "weight_persons", "number", low=1e-9),
+            Field("V2007", "sex", codes=_SEX),
+            Field("V2009", "age_years", "int", low=0, high=130),
+            Field("V2010", "race", codes=_RACE),
+            Field("VD3001", "education_level", codes={**_EDUCATION, "0": None}),
+            Field("V4010", "occupation_cod", required=False),
+            Field("V4012", "survey_position", codes={**_text(codes.PNADC_POSITIONS), "0": None}),
+            Field("V403312", "income_brl", "number", required=False, low=0),
+            Field("V4039", "hours", "number", required=False, low=0, high=168),
+        )
+    ),
+    "pnadc_2017t1": Layout(
+        (
+            Field("UF", "uf", codes=_UF_CODE),
+            Field("V2007", "sex", codes=_SEX),
+            Field("V2009", "age_years", "int", low=0, high=130),
+            Field("V2010", "race", codes=_RACE),
+            Field("VD3002", "study_years", "int", required=False, low=0, high=16, empty=("", "NA")),
+            Field("VD4020", "income_brl", "number", required=False, low=0, empty=("", "NA")),
+            Field("V1022", "zone", codes=_ZONE),
+            Field("V1028", "weight_persons", "number", low=1e-9),
+        )
+    ),
+    "pnadc_2017t2": Layout(
+        (
+            Field("sexo", "sex", codes={"feminino": "F", "masculino": "M"}),
+            Field("idade", "age_years", "int", low=0, high=130),
+            Field("freq_esc", "is_in_school", codes=_YES_NO_FLOAT, required=False),
+            Field(
+                "nivel_instrucao",
+                "education_level",
+                codes={
+                    "sem_instrucao": codes.EDUCATION_LEVELS[0],
+                    "fundamental_inc": codes.EDUCATION_LEVELS[0],
+                    "fundamental": codes.EDUCATION_LEVELS[1],
+                    "medio_inc": codes.EDUCATION_LEVELS[1],
+                    "medio": codes.EDUCATION_LEVELS[2],
+                    "superior_inc": codes.EDUCATION_LEVELS[2],
+                    "superior": codes.EDUCATION_LEVELS[3],
+                },
+                required=False,
+            ),
+            Field("ocup_cond", "condition", codes={"1.0": "working", "2.0": "looking"}, required=False),
+            Field("ocup_grupo", "occupation_group", codes=_GROUP_VD4011, required=False),
+            Field("ocup_pos2", "position", codes=_POSITION_VD4009, required=False),
+        )
+    ),
+    "pnadc_2017t4": Layout(
+        (
+            Field("V2007", "sex", codes=_SEX),
+            Field("V2009", "age_years", "int", low=0, high=130),
+            Field("V3002", "is_in_school", codes=_YES_NO, required=False),
+            Field("VD4002", "condition", codes={"1": "working", "2": "looking"}, required=False),
+            Field("V4078A", "reason_not_working", codes={str(i): str(i) for i in range(1, 7)}, required=False),
+            Field("V1028", "weight_persons", "number", low=1e-9),
+        )
+    ),
+    "pns_2019": Layout(
+        (
+            Field("C006", "sex", codes={"1": "M", "2": "F"}),
+            Field("C008", "age_years", "int", low=0, high=130),
+            Field("VDE001", "in_labour_force", codes=_YES_NO, required=False),
+            Field("F001011", "has_pension", codes=_YES_NO, required=False),
+            Field("C011", "marital_status", codes={"1": "Casado", "2": "Divorciado", "3": "Viúvo", "4": "Solteiro"}, required=False),
+            Field("V00281", "weight_persons", "number", required=False, low=1e-9, empty=("", ".")),
+        )
+    ),
+    "published_margins": Layout(
+        (
+            Field("tema", "topic"),
+            Field("ano", "year", "int", low=1990, high=2030),
+            Field("universo", "universe"),
+            Field("geografia", "area"),
+            Field("dimensoes", "dimensions", required=False),
+            Field("categoria", "category", required=False),
+            Field("valor", "value", "number"),
+            Field("unidade", "unit"),
+        )
+    ),
+    "pnadc_group_trend": Layout(
+        (
+            Field(
+                "grande_grupo",
+                "occupation_group",
+                codes={
+                    "DIRETORES E GERENTES": codes.OCCUPATION_GROUPS[0],
+                    "PROFISSIONAIS DAS CIÊNCIAS E INTELECTUAIS": codes.OCCUPATION_GROUPS[1],
+                    "TÉCNICOS E PROFISSIONAIS DE NÍVEL MÉDIO": codes.OCCUPATION_GROUPS[2],
+                    "TRABALHADORES DE APOIO ADMINISTRATIVO": codes.OCCUPATION_GROUPS[3],
+                    "TRABALHADORES DOS SERVIÇOS, VENDEDORES DOS COMÉRCIOS E MERCADOS": codes.OCCUPATION_GROUPS[4],
+                    "TRABALHADORES QUALIFICADOS DA AGROPECUÁRIA, FLORESTAIS, DA CAÇA E DA PESCA": codes.OCCUPATION_GROUPS[5],
+                    "TRABALHADORES QUALIFICADOS, OPERÁRIOS E ARTESÃOS DA CONSTRUÇÃO, DAS ARTES MECÂNICAS E OUTROS OFÍCIOS": codes.OCCUPATION_GROUPS[6],
+                    "OPERADORES DE INSTALAÇÕES E MÁQUINAS E MONTADORES": codes.OCCUPATION_GROUPS[7],
+                    "OCUPAÇÕES ELEMENTARES": codes.OCCUPATION_GROUPS[8],
+                    "MEMBROS DAS FORÇAS ARMADAS, POLICIAIS E BOMBEIROS MILITARES": codes.OCCUPATION_GROUPS[9],
+                },
+            ),
+            Field("ano", "year", "int", low=2010, high=2030),
+            Field("ocupados_media", "persons", "number", low=0),
+            Field("avg_income", "mean_income_brl", "number", low=0),
+        )
+    ),
+    "marital_candidates": Layout(
+        (
+            Field("sexo", "sex", codes=_same(codes.SEXES)),
+            Field("idade5", "age_group"),
+            Field("raca", "race", codes=_RACE_LOWER),
+            Field("instr4", "education_level", codes=_EDUCATION_SLUG),
+            Field("ec", "marital_status", codes=_MARITAL_SLUG),
+            Field("n", "persons", "number", low=0),
+        )
+    ),
+    "marital_voters": Layout(
+        (Field("uf", "uf", codes={**_same(codes.UFS), "ZZ": None}),),
+        wide=("solteiro", "casado", "separado_judicialmente", "divorciado", "viuvo"),
+    ),
+    "religion_uf": Layout(
+        (Field("uf", "uf", codes=_same(codes.UFS)),),
+        wide=("pct_sem_religiao_10mais_2022", "pct_catolica_2022", "pct_evangelica_estimada"),
+    ),
+    "religion_published": Layout(
+        (Field("recorte", "area"), Field("categoria", "category"), Field("valor", "value", "number", low=0, high=100))
+    ),
+    "trait_norms": Layout(
+        (
+            Field("populacao", "population"),
+            Field("sexo", "sex", codes={"F": "F", "M": "M", "T": "T"}),
+            Field("faixa_idade", "age_group"),
+        ),
+        wide=tuple(f"{factor}_{what}" for factor in "OCEAN" for what in ("media", "dp")),
+    ),
+    "trait_correlations": Layout(
+        (Field("fator", "factor", codes=dict(zip("OCEAN", codes.TRAITS, strict=True))),), wide=tuple("OCEAN")
+    ),
+    "occupation_cod": Layout((Field("cod", "occupation_cod"), Field("titulo", "cod_title"), Field("grande_grupo", "digit"))),
+    "occupation_cbo_to_cod": Layout(
+        (Field("cbo", "occupation_cbo"), Field("cod", "occupation_cod"), Field("cod_alternativos", "alternatives", required=False))
+    ),
+    "occupation_titles": Layout(
+        (
+            Field("cbo", "occupation_cbo"),
+            Field("masculine", "title_masculine", required=False),
+            Field("feminine", "title_feminine", required=False),
+        )
+    ),
+    "rais_2025": Layout(
+        (
+            Field("cbo", "occupation_cbo"),
+            Field("vinculos", "jobs", "number", low=0),
+            Field("pct_mulheres", "women_percent", "number", required=False, low=0, high=100),
+        )
+    ),
+    "mei_uf": Layout(
+        (
+            Field("uf", "uf", codes=_same(codes.UFS)),
+            Field("pct_mei_no_total_ocupado", "percent", "number", low=0, high=100),
+        )
+    ),
+    "names_by_decade": Layout(
+        (Field("nome", "name"),),
+        long=("nasc_antes_1930", *(f"nasc_{d}_{d + 9}" for d in range(1930, 2000, 10)), "nasc_2000_2010"),
+    ),
+    "names_by_sex": Layout(
+        (Field("nome", "name"), Field("freq_feminino", "women", "number", low=0), Field("freq_masculino", "men", "number", low=0))
+    ),
+    "surnames": Layout((Field("sobrenome", "name"), Field("frequencia", "persons", "number", low=1))),
+    "surnames_uf": Layout(
+        (
+            Field("uf_nascimento", "uf", codes=_same(codes.UFS)),
+            Field("sobrenome", "name"),
+            Field("n_portadores", "bearers", "number", low=0),
+            Field("n_ultimo", "last_bearers", "number", low=0),
+            Field("n_pessoas_uf", "people", "number", low=1),
+            Field("quota_br_censo2022", "share_brazil", "number", required=False, low=0),
+        )
+    ),
+    "name_compounds": Layout(
+        (
+            Field("sexo", "sex", codes=_same(codes.SEXES)),
+            Field("nascimento", "birth_period", codes=PERIODS),
+            Field("prenome_composto", "compound"),
+            Field("n", "persons", "number", low=0),
+        )
+    ),
+    "name_structure": Layout(
+        (
+            Field("regiao", "region", codes=_REGIONS),
+            Field("sexo", "sex", codes=_same(codes.SEXES)),
+            Field("periodo", "birth_period", codes=PERIODS),
+            Field("p_prenome_composto", "compound_share", "number", low=0, high=1),
+            Field("p_1_sobrenome", "one_surname_share", "number", low=0, high=1),
+            Field("p_3_ou_mais", "three_surnames_share", "number", low=0, high=1),
+            Field("p_agnome", "suffix_share", "number", low=0, high=1),
+        )
+    ),
+    "name_suffixes": Layout(
+        (
+            Field("regiao", "region", codes=_REGIONS),
+            Field("sexo", "sex", codes=_same(codes.SEXES)),
+            Field("ag", "suffix"),
+            Field("n", "persons", "number", low=0),
+        )
+    ),
+    "surname_particles": Layout(
+        (Field("sobrenome", "name"), Field("forma_com_acento_mais_comum", "form")),
+        wide=("de", "da", "do", "dos", "das"),
+    ),
+    "name_accents": Layout((Field("nome", "name"), Field("forma_com_acento_mais_comum", "form"), Field("p_forma", "share", "number"))),
+    "accented_given_names": Layout((Field("label", "label"),)),
+    "regional_dishes": Layout((Field("uf", "uf", codes=_same(codes.UFS)), Field("prato", "name"))),
+    "intangible_heritage": Layout((Field("bem", "name"), Field("livro", "book"), Field("uf", "ufs"))),
+    "tourism": Layout(
+        (
+            Field("codigo_ibge", "municipality_code"),
+            Field("uf", "uf", codes=_same(codes.UFS)),
+            Field("municipio", "municipality_name"),
+            Field("categoria", "category"),
+        )
+    ),
+}

@@ -1,0 +1,181 @@
+"""Names: accents, second given names, surnames, and the law of a surname's slot."""
+
+from __future__ import annotations
+
+import numpy as np
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+# Words that the census form placed among surnames but that are no family names.
+SUFFIXES = {"FILHO": "Filho", "JUNIOR": "Júnior", "NETO": "Neto", "SOBRINHO": "Sobrinho", "NETTO": "Neto", "SEGUNDO": None}
+NOT_SURNAMES = ("JUNIOR", "FILHO", "FILHA", "NETO", "NETTO", "NETA", "SOBRINHO", "SOBRINHA", "SEGUNDO", "TERCEIRO", "BISNETO")
+PARTICLES = ("de", "da", "do", "dos", "das", "e")
+_PLAIN = "AAAAEEIOOOUC"
+_ACCENTED = "ÁÀÂÃÉÊÍÓÔÕÚÇ"
+MIN_BEARERS = 20  # IBGE hides names with fewer bearers in Brazil
+
+
+def plain(name: Column) -> Column:
+    """Upper case without accents, as IBGE prints names."""
+    return F.translate(F.upper(name), _ACCENTED, _PLAIN)
+
+
+def accent_lexicon(candidates: DataFrame, labels: DataFrame) -> DataFrame:
+    """The spelling of a first name in Brazil.
+
+    The form that most candidates write is taken if it has an accent. Many write in bare capitals, so where a
+    noticeable share (3 % or more) differs from a bare form, a Portuguese accented label is taken: the one with ê or ô
+    before m or n, as Brazil writes it (Antônio), if there are several.
+
+    Args:
+        candidates: `name` (plain), `form`, `share` of bearers who write the form.
+        labels: `label`: given names with Portuguese accents.
+
+    Returns:
+        `name`, `accented`; one row a name of `candidates`.
+    """
+    by_name = (
+        labels.withColumn("name", plain(F.col("label")))
+        .withColumn("foreign", F.when(F.col("label").rlike("[éó][mn]"), 1).otherwise(0))
+        .groupBy("name")
+        .agg(F.min_by("label", F.struct("foreign", "label")).alias("label"))
+    )
+    form = F.col("form")
+    has_accent = plain(form) != F.upper(form)
+    chosen = F.when(has_accent | F.col("label").isNull() | (F.col("share") > 0.97), form).otherwise(F.col("label"))
+    return candidates.join(by_name, "name", "left").select("name", chosen.alias("accented"))
+
+
+def first_names(by_decade: DataFrame, by_sex: DataFrame, lexicon: DataFrame) -> DataFrame:
+    """First names by sex and decade of birth: the decade's count times the share of the sex among all bearers.
+
+    Args:
+        by_decade: `name`, `column` (nasc_antes_1930, nasc_1930_1939 ...), `number` (persons).
+        by_sex: `name`, `women`, `men` (persons).
+        lexicon: `name`, `accented`.
+
+    Returns:
+        `first_name`, `sex`, `birth_decade`, `persons`; cells of fewer than 20 bearers are left out, as IBGE does.
+    """
+    start = F.when(F.col("column") == "nasc_antes_1930", 1920).otherwise(F.substring("column", 6, 4).cast("int"))
+    long = by_decade.select("name", start.alias("birth_decade"), F.col("number").alias("bearers"))
+    people = long.join(by_sex, "name", "inner").join(lexicon, "name", "left")
+    women = F.col("women") / (F.col("women") + F.col("men"))
+    share = F.explode(F.array(F.struct(F.lit("F").alias("sex"), women.alias("share")), F.struct(F.lit("M").alias("sex"), (1 - women).alias("share"))))
+    return (
+        people.withColumn("by", share)
+        .select(
+            F.coalesce("accented", F.initcap("name")).alias("first_name"),
+            "by.sex",
+            F.col("birth_decade").cast("int"),
+            (F.col("bearers") * F.col("by.share")).alias("persons"),
+        )
+        .where(F.col("persons") >= MIN_BEARERS)
+    )
+
+
+def second_names(compounds: DataFrame, lexicon: DataFrame) -> DataFrame:
+    """Split compound first names: `MARIA DE FATIMA` gives first `Maria`, second `de Fátima`.
+
+    Args:
+        compounds: `sex`, `birth_period`, `compound`, `persons`.
+        lexicon: `name`, `accented`.
+
+    Returns:
+        `sex`, `birth_period`, `first_name`, `second_name`, `persons`.
+    """
+    words = F.split("compound", " ")
+    parts = compounds.select(
+        "sex",
+        F.col("birth_period").cast("int").alias("birth_period"),
+        words.getItem(0).alias("first"),
+        F.when(F.size(words) > 2, F.concat(F.lower(words.getItem(1)), F.lit(" "))).otherwise("").alias("particle"),
+        F.element_at(words, -1).alias("last"),
+        "persons",
+    )
+    first = lexicon.select(F.col("name").alias("first"), F.col("accented").alias("first_accented"))
+    last = lexicon.select(F.col("name").alias("last"), F.col("accented").alias("last_accented"))
+    return parts.join(first, "first", "left").join(last, "last", "left").select(
+        "sex",
+        "birth_period",
+        F.coalesce("first_accented", F.initcap("first")).alias("first_name"),
+        F.concat("particle", F.coalesce("last_accented", F.initcap("last"))).alias("second_name"),
+        "persons",
+    )
+
+
+def surnames(
+    national: DataFrame, by_state: DataFrame, particles: DataFrame, given_names: DataFrame, *, shrink: float = 20.0
+) -> DataFrame:
+    """Family names with accents, particle and the ratio of each state of birth.
+
+    A word that is a common given name counts as a surname only where candidates bear it last often enough.
+
+    Args:
+        national: `name`, `persons` (bearers in Brazil in any position).
+        by_state: `uf`, `name`, `bearers`, `last_bearers`, `people` (counted in that state), `share_brazil`.
+        particles: `name`, `form`, and the share of each particle in columns de, da, do, dos, das.
+        given_names: `name`, `women`, `men`.
+        shrink: k of the shrunk ratio (bearers + k) / (people * share_brazil + k).
+
+    Returns:
+        `surname`, `persons`, `particle`, `particle_share`, `uf_ratio` (map state -> ratio).
+    """
+    last = by_state.groupBy("name").agg((F.sum("last_bearers") / F.sum("bearers")).alias("last_share"))
+    given = given_names.where("women + men >= 5000").select("name", F.lit(True).alias("is_given"))
+    ratio = (F.col("bearers") + shrink) / (F.col("people") * F.col("share_brazil") + shrink)
+    ratios = by_state.where("share_brazil > 0").groupBy("name").agg(
+        F.map_from_entries(F.collect_list(F.struct("uf", ratio))).alias("uf_ratio")
+    )
+    best = F.greatest("de", "da", "do", "dos", "das")
+    particle = F.coalesce(*[F.when(F.col(p) == best, p) for p in ("de", "da", "do", "dos", "das")])
+    spelling = particles.select(
+        "name", "form", F.when(best > 0, particle).alias("particle"), best.alias("particle_share")
+    )
+    family = (
+        national.where(~F.col("name").isin(list(NOT_SURNAMES)))
+        .join(last, "name", "left")
+        .join(given, "name", "left")
+        .where("is_given IS NULL OR last_share >= 0.3")
+    )
+    return (
+        family.join(spelling, "name", "left")
+        .join(ratios, "name", "left")
+        .select(
+            F.coalesce("form", F.initcap("name")).alias("surname"),
+            "persons",
+            "particle",
+            F.coalesce("particle_share", F.lit(0.0)).alias("particle_share"),
+            F.coalesce("uf_ratio", F.create_map().cast("map<string,double>")).alias("uf_ratio"),
+        )
+        .groupBy("surname")
+        .agg(
+            F.sum("persons").alias("persons"),
+            F.max_by("particle", "persons").alias("particle"),
+            F.max_by("particle_share", "persons").alias("particle_share"),
+            F.max_by("uf_ratio", "persons").alias("uf_ratio"),
+        )
+    )
+
+
+def slot_law(bearer_share: np.ndarray, slots: np.ndarray) -> np.ndarray:
+    """The law of one surname slot, so that P(a person bears s) is near its share.
+
+    Solves 1 - sum_n slots[n] (1 - p)^n = share for each surname by Newton's method, then normalises.
+
+    Args:
+        bearer_share: Share of people who bear the surname in any position, in [0, 1).
+        slots: Probability of 1, 2, ... surnames; sums to 1.
+
+    Returns:
+        Probabilities of the surnames in a slot; they sum to 1.
+    """
+    counts = np.arange(1, len(slots) + 1)
+    share = np.clip(bearer_share, 0.0, 0.95)
+    p = share / (slots @ counts)
+    for _ in range(8):
+        rest = (1.0 - p)[:, None]
+        value = 1.0 - (rest**counts) @ slots - share
+        slope = (rest ** (counts - 1)) @ (slots * counts)
+        p = np.clip(p - value / slope, 0.0, 1.0)
+    return p / p.sum()

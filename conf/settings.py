@@ -1,0 +1,287 @@
+"""Settings: base.toml, overlays and `--set`, validated before anything runs."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+UFS = tuple("RO AC AM RR PA AP TO MA PI CE RN PB PE AL SE BA MG ES RJ SP PR SC RS MS MT GO DF".split())
+STAGES = ("ingest", "condition", "fit", "sample", "write_text", "validate", "publish")
+
+
+class SettingsError(ValueError):
+    """A setting is unknown, of the wrong type or out of range; the message names file (or option), key and reason."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Run(_Section):
+    ufs: tuple[str, ...]
+    records: int = Field(ge=0)
+    total: int = Field(ge=0)
+    whole: bool
+    seed: int = Field(ge=0, lt=2**31)
+    data: str
+
+    @field_validator("ufs", mode="before")
+    @classmethod
+    def _known_states(cls, value: Any) -> Any:
+        names = value.split(",") if isinstance(value, str) else list(value)
+        names = [str(name).strip().upper() for name in names if str(name).strip()]
+        if names == ["ALL"]:
+            return UFS
+        unknown = [name for name in names if name not in UFS]
+        if unknown:
+            raise ValueError(f"unknown state {', '.join(unknown)}; known: {' '.join(sorted(UFS))}, or all")
+        if not names:
+            raise ValueError("no state given; for example AC,SE or all")
+        return tuple(dict.fromkeys(names))
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Run:
+        if not self.whole and self.records == 0 and self.total == 0:
+            raise ValueError("nothing to do: give records (per state), total, or whole")
+        return self
+
+
+class Ingest(_Section):
+    max_rejected_share: float = Field(ge=0, le=1)
+
+
+class Condition(_Section):
+    design_effect: float = Field(ge=1)
+
+
+class Fit(_Section):
+    zone_bands: int = Field(ge=2, le=50)
+    ipf_passes: int = Field(ge=1)
+    ipf_tolerance: float = Field(gt=0)
+    union_floor_age_years: int = Field(ge=10)
+
+
+class Sample(_Section):
+    min_age_years: int = Field(ge=0, le=100)
+    batch_rows: int = Field(ge=1)
+
+
+class Spark(_Section):
+    master: str
+    driver_memory: str = Field(pattern=r"^\d+[mgMG]$")
+    shuffle_partitions: int = Field(ge=1)
+    sample_partitions: int = Field(ge=0)
+    packages: str
+    log_level: Literal["ERROR", "WARN", "INFO", "DEBUG"]
+
+
+class Llm(_Section):
+    endpoints: tuple[str, ...]
+    model: str = Field(min_length=1)
+    max_in_flight: int = Field(ge=1, le=100_000)
+    tasks: int = Field(ge=0)
+    api_key_env: str
+    ca_bundle: str
+    connect_timeout_seconds: float = Field(gt=0)
+    read_timeout_seconds: float = Field(gt=0)
+    deadline_seconds: float = Field(gt=0)
+    max_tries: int = Field(ge=1)
+    max_rounds: int = Field(ge=1)
+    temperature: float = Field(ge=0, le=2)
+    top_p: float = Field(gt=0, le=1)
+    max_completion_tokens: int = Field(ge=16)
+    reasoning_effort: Literal["low", "medium", "high"]
+
+    @field_validator("endpoints", mode="before")
+    @classmethod
+    def _base_urls(cls, value: Any) -> Any:
+        urls = value.split(",") if isinstance(value, str) else list(value)
+        urls = [str(url).strip().rstrip("/") for url in urls if str(url).strip()]
+        for url in urls:
+            if not re.fullmatch(r"https?://[^\s/@]+(/[^\s@]*)?/v1", url):
+                raise ValueError(f"endpoint {url!r} must be a base URL that ends in /v1, without a user or key in it")
+        return tuple(urls)
+
+
+class Journal(_Section):
+    fsync_seconds: float = Field(ge=0)
+    roll_bytes: int = Field(ge=1024)
+
+
+class Validate(_Section):
+    min_narrative_characters: int = Field(ge=1)
+    max_narrative_characters: int = Field(ge=1)
+    min_persona_characters: int = Field(ge=1)
+    max_persona_characters: int = Field(ge=1)
+
+
+class Publish(_Section):
+    occupation: Literal["title", "group"]
+    allow_mixed: bool
+    shards_rows: int = Field(ge=1)
+
+
+class Report(_Section):
+    cards: int = Field(ge=0, le=200)
+
+
+class SourceOverride(_Section):
+    """A user's file in place of a packaged one."""
+
+    path: str
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+
+class Config(_Section):
+    """All settings of one run; frozen."""
+
+    run: Run
+    ingest: Ingest
+    condition: Condition
+    fit: Fit
+    sample: Sample
+    spark: Spark
+    llm: Llm
+    journal: Journal
+    # `validate` is a method of pydantic's base class, hence the alias.
+    validation: Validate = Field(alias="validate")
+    publish: Publish
+    report: Report
+    sources: dict[str, SourceOverride] = Field(default_factory=dict)
+
+    @property
+    def data_dir(self) -> Path:
+        """The data folder, absolute."""
+        return Path(self.run.data).expanduser().absolute()
+
+
+class Source(_Section):
+    """One packaged source of `sources.toml`."""
+
+    file: str
+    institution: str
+    survey: str
+    table: str
+    year: int
+    licence: str
+    units: str
+    rows: int
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Node(_Section):
+    """One node of `network.toml`."""
+
+    number: int = Field(ge=0, le=27)
+    parents: tuple[str, ...]
+    family: str
+    grade: Literal["A", "B", "C"]
+    source: str
+    shrink_persons: float = Field(ge=0)
+
+
+class Bound(_Section):
+    family: str
+    name: str
+    ratio: float | None = None
+    min: float | None = None
+    max: float | None = None
+
+
+def text(name: str) -> str:
+    """A packaged text file of `conf/`, for example `prompts/personas.txt`."""
+    return resources.files("conf").joinpath(name).read_text(encoding="utf-8")
+
+
+def sources() -> dict[str, Source]:
+    """The packaged sources by name, in the order of the file."""
+    return {name: Source(**entry) for name, entry in tomllib.loads(text("sources.toml")).items()}
+
+
+def network() -> dict[str, Node]:
+    """The nodes of the network in the order in which they are drawn."""
+    return {name: Node(**entry) for name, entry in tomllib.loads(text("network.toml"))["node"].items()}
+
+
+def quality_bounds() -> tuple[Bound, ...]:
+    """The bounds of the quality gate."""
+    return tuple(Bound(**entry) for entry in tomllib.loads(text("quality.toml"))["bound"])
+
+
+def load(overlays: tuple[str, ...] = (), assignments: tuple[str, ...] = (), options: dict[str, Any] | None = None) -> Config:
+    """Read base.toml, then the overlays, then `section.key=value` assignments, then options of the command line.
+
+    Raises:
+        SettingsError: An overlay cannot be read, or a key or value is not allowed.
+    """
+    merged = tomllib.loads(text("base.toml"))
+    origins: dict[str, str] = {}
+    for overlay in overlays:
+        _merge(merged, _read_overlay(overlay), overlay, origins)
+    for assignment in assignments:
+        _merge(merged, _parse_assignment(assignment), f"--set {assignment}", origins)
+    for key, value in (options or {}).items():
+        section, _, name = key.partition(".")
+        merged.setdefault(section, {})[name] = value
+        origins[key] = "the command line"
+    try:
+        return Config(**merged)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, origins)) from error
+
+
+def _read_overlay(path: str) -> dict[str, Any]:
+    try:
+        content = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"overlay {path}: cannot be read ({error.strerror})") from error
+    try:
+        return tomllib.loads(content)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"overlay {path}: not valid TOML: {error}") from error
+
+
+def _parse_assignment(assignment: str) -> dict[str, Any]:
+    key, separator, raw = assignment.partition("=")
+    parts = key.strip().split(".")
+    if not separator or len(parts) < 2 or not all(parts):
+        raise SettingsError(f"--set {assignment}: expected section.key=value, for example --set llm.max_in_flight=64")
+    try:
+        value: Any = json.loads(raw)
+    except json.JSONDecodeError:
+        value = raw
+    nested: Any = value
+    for part in reversed(parts):
+        nested = {part: nested}
+    return dict(nested)
+
+
+def _merge(base: dict[str, Any], extra: dict[str, Any], origin: str, origins: dict[str, str], prefix: str = "") -> None:
+    for key, value in extra.items():
+        path = f"{prefix}{key}"
+        origins[path] = origin
+        if isinstance(value, dict) and isinstance(base.get(key, {}), dict):
+            _merge(base.setdefault(key, {}), value, origin, origins, path + ".")
+        else:
+            base[key] = value
+
+
+def _explain(error: ValidationError, origins: dict[str, str]) -> str:
+    lines = []
+    for detail in error.errors():
+        key = ".".join(str(part) for part in detail["loc"])
+        origin = next((origins[k] for k in (key, key.rsplit(".", 1)[0]) if k in origins), "base.toml")
+        reason = "unknown key" if detail["type"] == "extra_forbidden" else detail["msg"].removeprefix("Value error, ")
+        lines.append(f"{origin}: {key}: {reason}")
+    return "; ".join(lines)

@@ -1,0 +1,1 @@
+"""stub until the command line is written"""

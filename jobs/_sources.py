@@ -1,0 +1,136 @@
+"""Sources: verified, then copied to `<data>/sources/`, where Spark reads them."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import logging
+import shutil
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from census.errors import SourceError
+from census.layouts import Layout
+from conf.settings import Source, SourceOverride
+
+log = logging.getLogger(__name__)
+_HEADER_BYTES = 65536
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A source that lies in the data folder: `sha256` of the bytes as they came, `file` as a person knows it."""
+
+    name: str
+    file: str
+    path: Path
+    sha256: str
+
+
+def copy_all(
+    sources: Mapping[str, Source], overrides: Mapping[str, SourceOverride], layouts: Mapping[str, Layout], data_dir: Path
+) -> dict[str, Copied]:
+    """Verify every source and copy it to `<data>/sources/`; a file that is there already is not copied again.
+
+    Raises:
+        SourceError: A digest differs, a file is missing, truncated, or lacks a column; names file, line and field.
+    """
+    folder = data_dir / "sources"
+    folder.mkdir(parents=True, exist_ok=True)
+    unknown = set(overrides) - set(sources)
+    if unknown:
+        raise SourceError(f"Unknown source {sorted(unknown)[0]!r} in the settings; known: {', '.join(sources)}.")
+    return {name: _copy(name, source, overrides.get(name), layouts[name], folder) for name, source in sources.items()}
+
+
+def _copy(name: str, source: Source, override: SourceOverride | None, layout: Layout, folder: Path) -> Copied:
+    if override is None:
+        content = resources.files("census").joinpath("reference", source.file).read_bytes()
+        file, expected = source.file, source.sha256
+    else:
+        file, expected = override.path, override.sha256 or ""
+        try:
+            content = Path(override.path).expanduser().read_bytes()
+        except OSError as error:
+            raise SourceError(f"Source {name}: {file} cannot be read: {error.strerror}.", file=file) from error
+    digest = hashlib.sha256(content).hexdigest()
+    if expected and digest != expected:
+        raise SourceError(
+            f"Source {name}: {file} has changed: sha256 is {digest}, expected {expected}. "
+            "Restore the file, or give your own with [sources.<name>] in an overlay.",
+            file=file,
+            found=digest,
+            expected=expected,
+        )
+    suffix = ".parquet" if file.endswith(".parquet") else ".csv.gz"
+    target = folder / f"{name}-{digest[:12]}{suffix}"
+    if suffix == ".csv.gz":
+        packed = file.endswith(".gz")
+        # A packaged file is whole, its digest says so; a user's own is read to its end.
+        _check_header(_unzip(content, file, whole=override is not None) if packed else content, layout, file)
+        # gzip keeps a file in one piece, so that row order gives the line number.
+        content = content if packed else gzip.compress(content, mtime=0)
+    if not target.exists():
+        partial = target.with_suffix(".partial")
+        partial.write_bytes(content)
+        shutil.move(partial, target)
+    return Copied(name, file, target, digest)
+
+
+def _unzip(content: bytes, file: str, *, whole: bool) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        text = unpacker.decompress(content, 0 if whole else _HEADER_BYTES)
+    except zlib.error as error:
+        raise SourceError(f"{file} is not a whole gzip file: {error}.", file=file) from error
+    if whole and not unpacker.eof:
+        line = text.count(b"\n") + 1
+        raise SourceError(f"{file} is truncated: it ends in line {line}, in the middle of its gzip stream.", file=file, line=line)
+    return text
+
+
+def _check_header(text: bytes, layout: Layout, file: str) -> None:
+    try:
+        first = text.split(b"\n", 1)[0].decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{file}, line 1: not UTF-8 text.", file=file, line=1) from error
+    header = next(csv.reader([first]), [])
+    missing = [name for name in layout.header if name not in header]
+    if missing:
+        raise SourceError(
+            f"{file}, line 1: column {missing[0]!r} is missing (found: {', '.join(header[:8])}...).",
+            file=file,
+            line=1,
+            field=missing[0],
+        )
+
+
+def rows(spark: SparkSession, copied: Copied) -> DataFrame:
+    """The rows of a source as text columns, with `line` and, for text files, `corrupt`.
+
+    Raises:
+        SourceError: The file cannot be read as what it says it is.
+    """
+    if copied.path.suffix == ".parquet":
+        try:
+            table = spark.read.parquet(str(copied.path))
+        except PySparkException as error:
+            raise SourceError(f"{copied.file} is not a whole parquet file.", file=copied.file) from error
+        columns = [F.col(f"`{c}`").cast("string").alias(c) for c in table.columns]
+        return table.select(*columns, (F.col("_metadata.row_index") + 1).alias("line"))
+    with gzip.open(copied.path, "rt", encoding="utf-8-sig") as file:
+        header = next(csv.reader([file.readline().rstrip("\n")]))
+    schema = ", ".join(f"`{name}` string" for name in header) + ", corrupt string"
+    text = spark.read.csv(
+        str(copied.path), schema=schema, header=True, columnNameOfCorruptRecord="corrupt", mode="PERMISSIVE", escape='"', multiLine=False
+    )
+    # One gzip file is one partition: this id is the row's place in the file, behind the header line.
+    return text.withColumn("line", F.monotonically_increasing_id() + 2)

@@ -1,0 +1,96 @@
+"""The one place where a Spark session starts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import ExitStack
+from importlib import resources
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from census.errors import ConfigError
+
+_files = ExitStack()
+
+
+def start(
+    *,
+    app_name: str,
+    data_dir: Path,
+    master: str,
+    driver_memory: str,
+    shuffle_partitions: int,
+    packages: str,
+    log_level: str,
+    log_file: Path | None = None,
+    java_options: str = "",
+) -> SparkSession:
+    """Start (or join) a session with Delta.
+
+    Under `spark-submit` the JVM runs already: then only the settings that may change at run time are applied.
+
+    Raises:
+        ConfigError: No Java 17 or 21 is found.
+    """
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    builder = SparkSession.builder.appName(app_name)
+    if not submitted:
+        _require_java()
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        builder = (
+            builder.master(master or os.environ.get("SPARK_MASTER", "local[*]"))
+            .config("spark.driver.memory", driver_memory)
+            .config("spark.jars.packages", packages)
+            .config("spark.driver.bindAddress", "127.0.0.1")
+            .config("spark.driver.host", "127.0.0.1")
+            .config("spark.ui.enabled", "false")
+            .config("spark.ui.showConsoleProgress", "false")
+            .config("spark.driver.extraJavaOptions", _java_options(log_file, java_options))
+            .config("spark.sql.catalogImplementation", "in-memory")
+            .config("spark.sql.warehouse.dir", str(data_dir / "warehouse"))
+        )
+    session = (
+        builder.config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
+        .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
+        .config("spark.databricks.delta.snapshotPartitions", "2" if shuffle_partitions <= 8 else "50")
+        .config("spark.databricks.delta.properties.defaults.enableDeletionVectors", "false")
+        .config("spark.sql.shuffle.partitions", str(shuffle_partitions))
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.ansi.enabled", "true")
+        .config("spark.sql.execution.arrow.pyspark.enabled", "true")
+        .config("spark.sql.execution.arrow.maxRecordsPerBatch", "65536")
+        # A speculative twin of a task that asks the language model would pay for every token again.
+        .config("spark.speculation", "false")
+        .getOrCreate()
+    )
+    session.sparkContext.setLogLevel(log_level)
+    return session
+
+
+def _java_options(log_file: Path | None, extra: str) -> str:
+    log4j = _files.enter_context(resources.as_file(resources.files("conf").joinpath("log4j2.properties")))
+    options = [f"-Dlog4j2.configurationFile=file:{log4j}", "-Duser.timezone=UTC", "-XX:+UseSerialGC"]
+    if log_file is not None:
+        options.append(f"-Dpovo.log={log_file}")
+    return " ".join([*options, extra]).strip()
+
+
+def _require_java() -> None:
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    advice = (
+        "Povo needs Java 17 or 21. Install it with `sudo apt install openjdk-17-jre-headless` (Debian), "
+        "`brew install openjdk@17` (Homebrew) or `sdk install java 17.0.15-tem` (SDKMAN), or set JAVA_HOME."
+    )
+    if java is None or not Path(java).exists():
+        raise ConfigError(f"No Java was found. {advice}")
+    answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    version = answer.split('"')[1] if '"' in answer else answer.strip()
+    if version.split(".")[0] not in ("17", "21"):
+        raise ConfigError(f"Java {version or 'of unknown version'} was found at {java}. {advice}")

@@ -1,0 +1,136 @@
+"""How many records each state gets, and which digest tells whether its work is done already."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from conf import settings
+from conf.settings import STAGES, Config
+
+NATIONAL = "BR"
+# Code that a stage's rows depend on, beside census/ and its own job file.
+_CODE = {
+    "ingest": ("jobs/_sources.py",),
+    "condition": (),
+    "fit": (),
+    "sample": ("udfs/sampling.py", "udfs/naming.py"),
+    "write_text": ("udfs/prompts.py", "udfs/writing.py", "conf/prompts", "conf/schemas"),
+    "validate": ("udfs/prompts.py", "udfs/parsing.py"),
+    "publish": (),
+}
+_SETTINGS = {
+    "ingest": ("ingest",),
+    "condition": ("condition",),
+    "fit": ("fit",),
+    "sample": ("sample.min_age_years", "run.seed", "run.whole"),
+    "write_text": ("llm.model", "llm.temperature", "llm.top_p", "llm.max_completion_tokens", "llm.reasoning_effort"),
+    "validate": ("validation",),
+    "publish": ("publish.occupation",),
+}
+
+
+@cache
+def population() -> dict[str, int]:
+    """Residents of each state, Censo 2022."""
+    packed = resources.files("census").joinpath("reference", settings.sources()["municipalities"].file).read_bytes()
+    people: dict[str, int] = dict.fromkeys(settings.UFS, 0)
+    for row in csv.DictReader(io.StringIO(gzip.decompress(packed).decode("utf-8"))):
+        people[row["sigla_uf"]] += int(row["pop_censo_2022"])
+    return people
+
+
+def sainte_lague(total: int, weights: Mapping[str, int]) -> dict[str, int]:
+    """Split `total` by the divisors 1, 3, 5...: no state ever loses a record when the total grows."""
+    everyone = sum(weights.values())
+    # Seats that are certain: the quotient's lower bound; the rest are given one by one.
+    seats = {uf: max(0, int(total * weight / everyone) - len(weights)) for uf, weight in weights.items()}
+    while sum(seats.values()) < total:
+        best = max(weights, key=lambda uf: (weights[uf] / (2 * seats[uf] + 1), uf))
+        seats[best] += 1
+    return seats
+
+
+def records(config: Config) -> dict[str, int]:
+    """Records asked for in each chosen state; 0 = everyone (`--whole`)."""
+    if config.run.whole:
+        return dict.fromkeys(config.run.ufs, 0)
+    if config.run.total:
+        people = population()
+        return sainte_lague(config.run.total, {uf: people[uf] for uf in config.run.ufs})
+    return dict.fromkeys(config.run.ufs, config.run.records)
+
+
+def fingerprints(config: Config) -> dict[str, dict[str, str]]:
+    """Digest of everything that shapes the rows of a stage, by stage and state (BR for the national stages).
+
+    A digest contains that of the stage before it, so a change runs down the road.
+    """
+    sizes = records(config)
+    road: dict[str, dict[str, str]] = {}
+    national = _digest(["sources", {name: source.sha256 for name, source in settings.sources().items()}, _overrides(config)])
+    for stage in STAGES[:3]:
+        national = _digest([stage, national, _code(stage), _chosen(config, stage)])
+        road[stage] = {NATIONAL: national}
+    road["fit"] |= {uf: _digest([national, uf]) for uf in config.run.ufs}
+    before = {uf: road["fit"][uf] for uf in config.run.ufs}
+    for stage in STAGES[3:]:
+        size = sizes if stage == "sample" else {}
+        before = {uf: _digest([stage, before[uf], _code(stage), _chosen(config, stage), size.get(uf)]) for uf in config.run.ufs}
+        road[stage] = before
+    return road
+
+
+def model_version(config: Config) -> str:
+    """Digest of reference data, network, fit settings and sampler: 12 hex digits."""
+    return _digest([fingerprints(config)["fit"][NATIONAL], _code("sample")])[:12]
+
+
+def settings_of(config: Config, stage: str) -> dict[str, object]:
+    """The settings that shape the rows of a stage (and of those before it)."""
+    chosen: dict[str, object] = {}
+    for name in STAGES[: STAGES.index(stage) + 1]:
+        chosen |= _chosen(config, name)
+    return chosen
+
+
+def _chosen(config: Config, stage: str) -> dict[str, object]:
+    dumped = config.model_dump(mode="json")
+    chosen: dict[str, object] = {}
+    for key in _SETTINGS[stage]:
+        section, _, name = key.partition(".")
+        chosen[key] = dumped[section][name] if name else dumped[section]
+    return chosen
+
+
+def _overrides(config: Config) -> dict[str, str]:
+    found = {}
+    for name, override in config.sources.items():
+        file = Path(override.path).expanduser()
+        found[name] = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "missing"
+    return found
+
+
+@cache
+def _code(stage: str) -> str:
+    digest = hashlib.sha256()
+    for part in ("census", "conf/network.toml", f"jobs/{stage}.py", *_CODE[stage]):
+        package, _, rest = part.partition("/")
+        root = resources.files(package)
+        for item in [root.joinpath(rest)] if rest else [root]:
+            files = sorted(item.iterdir(), key=lambda f: f.name) if item.is_dir() else [item]
+            for file in files:
+                if file.is_file() and file.name.endswith((".py", ".toml", ".txt", ".json")):
+                    digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _digest(parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str).encode()).hexdigest()

@@ -1,0 +1,168 @@
+"""Tables and files of the data folder: the only door to Delta."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from delta.exceptions import DeltaConcurrentModificationException
+from delta.tables import DeltaTable
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from census.errors import ConfigError, SchemaError
+from census.tables import Table
+
+FORMAT = 1  # raised when a table's columns change so that an older data folder cannot be read
+_FORMAT_FILE = "povo-format.json"
+_COMMIT_TRIES = 5
+_Result = TypeVar("_Result")
+
+
+def prepare(data_dir: Path) -> None:
+    """Make the data folder, or check that it is one of ours.
+
+    Raises:
+        ConfigError: The folder holds tables of another format, or files that Povo did not write.
+    """
+    marker = data_dir / _FORMAT_FILE
+    if marker.exists():
+        try:
+            found = json.loads(marker.read_text(encoding="utf-8")).get("format")
+        except (ValueError, AttributeError):
+            found = None
+        if found != FORMAT:
+            raise ConfigError(
+                f"{data_dir} holds tables of format {found}, this Povo reads and writes format {FORMAT}: "
+                "give another folder with --data, or use the Povo that made it.",
+                found=found,
+                expected=FORMAT,
+            )
+        return
+    try:
+        if data_dir.exists() and any(data_dir.iterdir()):
+            raise ConfigError(f"{data_dir} is not empty and has no {_FORMAT_FILE}: give a new folder with --data.")
+        data_dir.mkdir(parents=True, exist_ok=True)
+        marker.write_text(json.dumps({"format": FORMAT}) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"The data folder {data_dir} cannot be made: {error.strerror}.") from error
+
+
+def path(data_dir: Path, table: Table) -> str:
+    """Where a table lies."""
+    return str(data_dir / "tables" / table.name)
+
+
+def exists(data_dir: Path, table: Table) -> bool:
+    """Whether the table has been created."""
+    return (data_dir / "tables" / table.name / "_delta_log").is_dir()
+
+
+def read(spark: SparkSession, data_dir: Path, table: Table, ufs: Iterable[str] | None = None) -> DataFrame:
+    """The rows of a table, of some states only if `ufs` is given.
+
+    Raises:
+        SchemaError: The table does not exist yet; names the stage that writes it.
+    """
+    if not exists(data_dir, table):
+        raise SchemaError(f"{table.name} does not exist in {data_dir}: run the earlier stages first (`povo status`).")
+    rows = spark.read.format("delta").load(path(data_dir, table))
+    return rows if ufs is None else rows.where(F.col("uf").isin(list(ufs)))
+
+
+def version(spark: SparkSession, data_dir: Path, table: Table) -> int:
+    """The current Delta version of a table."""
+    return int(DeltaTable.forPath(spark, path(data_dir, table)).history(1).first()["version"])
+
+
+def create(spark: SparkSession, data_dir: Path, table: Table) -> None:
+    """Create the table once, with comments, NOT NULL, CHECKs and properties."""
+    if exists(data_dir, table):
+        return
+    builder = DeltaTable.createIfNotExists(spark).location(path(data_dir, table)).comment(table.comment)
+    for column in table.columns:
+        builder = builder.addColumn(column.name, column.type, nullable=not column.required, comment=column.comment)
+    if table.partition_by:
+        builder = builder.partitionedBy(*table.partition_by)
+    properties = {"delta.enableDeletionVectors": "false", **dict(table.properties)}
+    # Given at creation: one commit instead of one for each constraint.
+    properties.update({f"delta.constraints.{c.name}_is_valid": c.check for c in table.columns if c.check})
+    for key, value in properties.items():
+        builder = builder.property(key, value)
+    builder.execute()
+
+
+def replace_states(
+    frame: DataFrame, data_dir: Path, table: Table, ufs: Iterable[str], *, metadata: Mapping[str, object]
+) -> None:
+    """Swap exactly the rows of these states in one transaction; a row of any other state is refused by Delta."""
+    create(frame.sparkSession, data_dir, table)
+    states = sorted(set(ufs))
+    predicate = f"uf IN ({', '.join(repr(uf) for uf in states)})"
+    _replace(frame, data_dir, table, predicate, metadata)
+
+
+def replace_all(frame: DataFrame, data_dir: Path, table: Table, *, metadata: Mapping[str, object]) -> None:
+    """Swap all rows of a table in one transaction."""
+    create(frame.sparkSession, data_dir, table)
+    _replace(frame, data_dir, table, "true", metadata)
+
+
+def replace_where(
+    frame: DataFrame, data_dir: Path, table: Table, predicate: str, *, metadata: Mapping[str, object]
+) -> None:
+    """Swap the rows that meet an SQL predicate of our own making."""
+    create(frame.sparkSession, data_dir, table)
+    _replace(frame, data_dir, table, predicate, metadata)
+
+
+def append(
+    frame: DataFrame,
+    data_dir: Path,
+    table: Table,
+    *,
+    metadata: Mapping[str, object],
+    transaction: tuple[str, int] | None = None,
+) -> None:
+    """Append rows; `transaction` = (application id, counter) makes a repeat of the same append a no-op."""
+    create(frame.sparkSession, data_dir, table)
+
+    def write() -> None:
+        writer = table.conform(frame).write.format("delta").mode("append").option("userMetadata", _manifest(metadata))
+        if transaction is not None:
+            writer = writer.option("txnAppId", transaction[0]).option("txnVersion", str(transaction[1]))
+        writer.save(path(data_dir, table))
+
+    _commit(write)
+
+
+def _replace(frame: DataFrame, data_dir: Path, table: Table, predicate: str, metadata: Mapping[str, object]) -> None:
+    def write() -> None:
+        writer = table.conform(frame).write.format("delta").mode("overwrite").option("userMetadata", _manifest(metadata))
+        if predicate != "true":
+            writer = writer.option("replaceWhere", predicate)
+        writer.save(path(data_dir, table))
+
+    _commit(write)
+
+
+def _manifest(metadata: Mapping[str, object]) -> str:
+    return json.dumps(metadata, ensure_ascii=False, sort_keys=True, default=str)
+
+
+def _commit(write: Callable[[], _Result]) -> _Result:
+    for attempt in range(1, _COMMIT_TRIES + 1):
+        try:
+            return write()
+        except DeltaConcurrentModificationException:
+            if attempt == _COMMIT_TRIES:
+                raise
+            time.sleep(random.uniform(0.1, 0.5) * attempt)
+        except AnalysisException as error:
+            raise SchemaError(f"Delta refused a write: {str(error).splitlines()[0]}") from error
+    raise AssertionError("unreachable")

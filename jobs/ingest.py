@@ -1,0 +1,178 @@
+"""Ingest: packaged sources (or a user's own) into typed tables of one code book.
+
+Reads   sources of conf/sources.toml, copied to <data>/sources/
+Writes  raw_ingest__rejection, core_*   (whole tables: all of Brazil, whatever --uf says)
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import reduce
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from census import harmonise, names, tables
+from census.errors import SourceError
+from census.layouts import LAYOUTS, rejected, typed
+from census.tables import Table
+from conf import settings
+from conf.settings import Config
+from jobs import _cli, _runlog, _sources, _storage
+from jobs._runlog import RunReport
+
+log = logging.getLogger(__name__)
+
+# One bad row of an aggregate table would bend a margin unseen: only the surveys may lose rows.
+SURVEYS = ("pnadc_2018t2", "pnadc_2017t1", "pnadc_2017t2", "pnadc_2017t4", "pns_2019")
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What `build` makes: a frame for each table, and the rejected rows."""
+
+    frames: Mapping[Table, DataFrame]
+    rejections: DataFrame
+
+
+def run(spark: SparkSession, config: Config) -> RunReport:
+    """Verify, copy and read every source; write the core tables."""
+    with _runlog.stage(spark, config, "ingest", writes=(tables.PLACE, tables.PERSON, tables.CULTURE)) as report:
+        if report.todo:
+            _ingest(spark, config, report)
+    return report
+
+
+def _ingest(spark: SparkSession, config: Config, report: RunReport) -> None:
+    copied = _sources.copy_all(settings.sources(), config.sources, LAYOUTS, config.data_dir)
+    report.progress(f"{len(copied)} sources verified")
+    rows = {name: _sources.rows(spark, source) for name, source in copied.items()}
+    built = build(rows, {name: source.file for name, source in copied.items()})
+    metadata = report.metadata | {"sources": {name: source.sha256 for name, source in copied.items()}}
+    try:
+        _storage.replace_all(built.rejections.coalesce(2), config.data_dir, tables.INGEST_REJECTION, metadata=metadata)
+        report.progress("every row read")
+        _check_rejections(_storage.read(spark, config.data_dir, tables.INGEST_REJECTION), config.ingest.max_rejected_share)
+        report.rows_out = _write(built.frames, config, metadata, report)
+    except PySparkException as error:
+        raise SourceError(f"A source could not be read: {str(error).splitlines()[0]}") from error
+
+
+def build(rows: Mapping[str, DataFrame], files: Mapping[str, str]) -> Ingested:
+    """Harmonise the typed rows of every source.
+
+    Args:
+        rows: Source name -> rows as text, as `_sources.rows` gives them.
+        files: Source name -> file name, for the rejections.
+    """
+    good = {name: typed(frame, LAYOUTS[name]) for name, frame in rows.items()}
+    rejections = reduce(
+        DataFrame.unionByName,
+        [
+            rejected(frame, LAYOUTS[name]).select(F.lit(name).alias("source"), F.lit(files[name]).alias("file"), "*")
+            for name, frame in rows.items()
+        ],
+    )
+    places = good["municipalities"].join(good["census2022_zone"].drop("line"), "municipality_code", "inner").select(
+        "uf",
+        "municipality_code",
+        "municipality_name",
+        "state_name",
+        "region",
+        F.col("population_persons").cast("bigint"),
+        F.col("households_urban").cast("bigint"),
+        F.col("households_rural").cast("bigint"),
+        F.col("is_capital").cast("boolean"),
+    )
+    lexicon = names.accent_lexicon(good["name_accents"], good["accented_given_names"])
+    factors = ["trait", *tables.TRAIT_CORRELATION.column_names[1:]]
+    frames: dict[Table, DataFrame] = {
+        tables.PLACE: places,
+        tables.AGE_SEX: reduce(
+            DataFrame.unionByName,
+            [
+                harmonise.ages(good[name], name, places)
+                for name in ("census2022_age", "estimates2022_sex_age", "census2010_sex_age80")
+            ],
+        ),
+        tables.EDUCATION_JOINT: harmonise.education_uf(good["census2022_education_uf"]).unionByName(
+            harmonise.education_young(good["census2022_education_municipality"], places)
+        ),
+        tables.PERSON: harmonise.pnadc_2018t2(good["pnadc_2018t2"]).unionByName(harmonise.pnadc_2017t1(good["pnadc_2017t1"])),
+        tables.SMALL_SURVEY: reduce(
+            DataFrame.unionByName,
+            [harmonise.small_survey(good[name], name) for name in ("pnadc_2017t2", "pnadc_2017t4", "pns_2019")],
+        ),
+        tables.MARITAL_SEED: good["marital_candidates"].where("race IS NOT NULL").select(*tables.MARITAL_SEED.column_names),
+        tables.MARITAL_VOTER: harmonise.voters(good["marital_voters"]),
+        tables.RELIGION: harmonise.religion(good["religion_uf"], good["religion_published"]),
+        tables.PUBLISHED: good["published_margins"].na.fill("", ["dimensions", "category"]).select(*tables.PUBLISHED.column_names),
+        tables.GROUP_TREND: good["pnadc_group_trend"].select(*tables.GROUP_TREND.column_names),
+        tables.MEI_SHARE: good["mei_uf"].select("uf", (F.col("percent") / 100).alias("share")),
+        tables.OCCUPATION: harmonise.occupations(
+            good["occupation_cod"], good["occupation_cbo_to_cod"], good["occupation_titles"], good["rais_2025"]
+        ),
+        tables.FIRST_NAME: names.first_names(good["names_by_decade"], good["names_by_sex"], lexicon),
+        tables.SECOND_NAME: names.second_names(good["name_compounds"], lexicon),
+        tables.NAME_STRUCTURE: good["name_structure"].select(
+            "region",
+            "sex",
+            F.col("birth_period").cast("int"),
+            "compound_share",
+            "one_surname_share",
+            "three_surnames_share",
+            "suffix_share",
+        ),
+        tables.NAME_SUFFIX: good["name_suffixes"]
+        .where("sex = 'M'")
+        .select("region", harmonise.lookup({k: v for k, v in names.SUFFIXES.items() if v}, F.col("suffix")).alias("suffix"), "persons")
+        .where("suffix IS NOT NULL")
+        .groupBy("region", "suffix")
+        .agg(F.sum("persons").alias("persons")),
+        tables.SURNAME: names.surnames(good["surnames"], good["surnames_uf"], good["surname_particles"], good["names_by_sex"]),
+        tables.TRAIT_NORM: harmonise.trait_norms(good["trait_norms"]),
+        tables.TRAIT_CORRELATION: good["trait_correlations"].select(F.col("factor"), *"OCEAN").toDF(*factors),
+        tables.CULTURE: harmonise.culture(good["regional_dishes"], good["intangible_heritage"], good["tourism"]),
+    }
+    return Ingested(frames, rejections)
+
+
+def _check_rejections(rejections: DataFrame, max_share: float) -> None:
+    """Stop when a source lost more rows than it may."""
+    packaged = settings.sources()
+    worst = rejections.groupBy("source").agg(F.count("*").alias("rows"), F.min_by(F.struct("file", "line", "field", "value", "reason_code"), "line").alias("first"))
+    for row in worst.collect():
+        allowed = max_share * packaged[row["source"]].rows if row["source"] in SURVEYS else 0
+        if row["rows"] > allowed:
+            first = row["first"]
+            raise SourceError(
+                f"{first['file']}, line {first['line']}, field {first['field']}: {first['reason_code']} ({first['value']!r}); "
+                f"{row['rows']} bad rows in all, {int(allowed)} allowed. All are in {tables.INGEST_REJECTION.name}.",
+                file=first["file"],
+                line=first["line"],
+                field=first["field"],
+            )
+
+
+def _write(frames: Mapping[Table, DataFrame], config: Config, metadata: Mapping[str, object], report: RunReport) -> int:
+    def one(item: tuple[Table, DataFrame]) -> None:
+        table, frame = item
+        columns = frame.select(*[F.col(c.name).cast(c.type).alias(c.name) for c in table.columns])
+        # Two files a state at most: rows of a state stay together.
+        shuffled = columns.repartition(config.spark.shuffle_partitions, "uf") if "uf" in table.partition_by else columns.coalesce(1)
+        _storage.replace_all(shuffled, config.data_dir, table, metadata=metadata)
+        report.progress(f"{table.name} written")
+
+    # The small tables are bound by commits, not by work: four at a time.
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(one, frames.items()))
+    return len(frames)
+
+
+if __name__ == "__main__":
+    sys.exit(_cli.main("ingest"))

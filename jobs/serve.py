@@ -1,0 +1,134 @@
+"""Serve: the offline writer as a server on the loopback address, until Ctrl-C.
+
+The laptop run takes the same road as the cluster, with this server at its end; its texts are labelled with the name of
+the writer. With faults switched on (`jobs/_faults.py`), it is the test bench of the client.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from starlette.applications import Starlette
+
+from census.errors import ConfigError, PovoError
+from jobs._chat_app import Protocol, Writer, app
+from jobs._faults import read_faults
+
+BACKLOG = 2048  # connections that may wait: a task opens hundreds at once
+POLL_SECONDS = 0.25  # how soon a dead parent is noticed
+
+
+def serve(
+    port: int = 0,
+    host: str = "127.0.0.1",
+    faults: Path | None = None,
+    parent_pid: int | None = None,
+    writer: Writer | None = None,
+) -> None:
+    """Serve until Ctrl-C, SIGTERM or the death of the parent; prints the base URL once connections are taken.
+
+    Args:
+        port: 0 takes a free one.
+        host: Any other address than the loopback one opens the server to the network.
+        faults: A faults file.
+        parent_pid: The server ends when this process does.
+        writer: Makes the answers; the offline writer by default.
+    """
+    if writer is None:
+        from udfs import offline_writer  # its lexicon is loaded only where it is used
+
+        writer = offline_writer.write
+    server = server_of(app(writer, faults=read_faults(faults) if faults else ()))
+    listener = listen(host, port)
+    if threading.current_thread() is threading.main_thread():
+        # uvicorn raises the signal again after its clean end: that must find a handler, or the exit is a crash.
+        def end(number: int, frame: FrameType | None) -> None:
+            server.should_exit = True
+
+        signal.signal(signal.SIGINT, end)
+        signal.signal(signal.SIGTERM, end)
+    if parent_pid is not None:
+        threading.Thread(target=_end_with, args=(parent_pid, server), daemon=True).start()
+    with listener:
+        print(f"http://{host}:{listener.getsockname()[1]}/v1", flush=True)
+        server.run(sockets=[listener])
+
+
+def server_of(application: Starlette) -> uvicorn.Server:
+    """A server that can run in any thread, on the sockets given to its `run`; ends when `should_exit` is set."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            application,
+            http=Protocol,
+            ws="none",
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            timeout_keep_alive=75,  # longer than a client's pauses, so that sockets are not closed under it
+            timeout_graceful_shutdown=5,
+        )
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections already, so that nobody who knows its port comes too early."""
+    # With the protocol named, asyncio switches Nagle's algorithm off; without, every answer waits 40 ms for an ACK.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise ConfigError(f"no server can listen on {host}:{port} ({error}): choose another --port") from error
+    return listener
+
+
+def _end_with(parent_pid: int, server: uvicorn.Server) -> None:
+    is_child = os.getppid() == parent_pid
+    while _is_alive(parent_pid, is_child):
+        time.sleep(POLL_SECONDS)
+    server.should_exit = True
+
+
+def _is_alive(pid: int, is_child: bool) -> bool:
+    if is_child:  # a killed parent can stay as a zombie, but its children are given to another at once
+        return os.getppid() == pid
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line of the server process; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m jobs.serve", description="The offline writer behind HTTP.")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free port")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--faults", type=Path, default=None, help="a TOML file of faults to play")
+    parser.add_argument("--parent-pid", type=int, default=None, help="end when this process ends")
+    options = parser.parse_args(argv)
+    try:
+        serve(options.port, options.host, options.faults, options.parent_pid)
+    except PovoError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,246 @@
+"""The record block, the two messages of a request, its body and its key."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from census import codes
+from conf.settings import text
+from udfs import prompts
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "prompts"
+
+
+def make_person(**changes: Any) -> dict[str, Any]:
+    """A cook of 47 in Caruaru, with every column of the record."""
+    person = {
+        "first_name": "Maria",
+        "middle_name": "das Dores",
+        "last_name": "da Silva",
+        "sex": "F",
+        "age_years": 47,
+        "zone": "urbana",
+        "race": "parda",
+        "education_level": "Médio completo e superior incompleto",
+        "marital_status": "Solteiro",
+        "in_union": True,
+        "religion": "católica",
+        "activity": "ocupado",
+        "occupation_group": "Trabalhador dos serviços, vendedor do comércio ou mercado",
+        "occupation_title": "Cozinheira",
+        "position": "privado com carteira",
+        "is_mei": False,
+        "income_brl": 1700.0,
+        "former_occupation_title": None,
+        "openness": 62.0,
+        "conscientiousness": 50.0,
+        "extraversion": 30.0,
+        "agreeableness": 70.0,
+        "neuroticism": 44.9,
+        "municipality_name": "Caruaru",
+        "state_name": "Pernambuco",
+        "region_name": "Nordeste",
+        "regional_dishes": ["Sarapatel", "Bolo Souza Leão"],
+        "regional_feasts": ["Feira de Caruaru"],
+        "regional_places": [],
+        "regional_music": ["Frevo"],
+    }
+    return person | changes
+
+
+RETIRED = {
+    "first_name": "Sebastião",
+    "middle_name": "",
+    "last_name": "Xavier",
+    "sex": "M",
+    "age_years": 84,
+    "zone": "rural",
+    "marital_status": "Viúvo",
+    "in_union": False,
+    "religion": None,
+    "activity": "aposentado",
+    "education_level": "Sem instrução e fundamental incompleto",
+    "former_occupation_title": "Vaqueiro",
+    **dict.fromkeys(("occupation_group", "occupation_title", "position", "is_mei")),
+    "income_brl": math.nan,
+}
+ANSWER = {
+    "cultural_background": "Sebastião mora em Caruaru.",
+    "skills_and_expertise": "Sabe ler o tempo.",
+    "skills_and_expertise_list": ["Manejo de animais", "Paciência", "Conversa"],
+    "hobbies_and_interests": "Gosta de rádio.",
+    "hobbies_and_interests_list": ["Rádio", "Dominó", "Pássaros"],
+    "career_goals_and_ambitions": "Quer sossego.",
+}
+
+
+@pytest.fixture(scope="module")
+def prompt_set() -> prompts.PromptSet:
+    return prompts.PromptSet(
+        version=text("prompts/version.txt").strip(),
+        attributes_system=text("prompts/attributes.txt"),
+        personas_system=text("prompts/personas.txt"),
+        attributes_schema=text("schemas/attributes.json"),
+        personas_schema=text("schemas/personas.json"),
+    )
+
+
+def test_the_record_block_says_what_a_person_would_say() -> None:
+    record = prompts.parse_record_block(prompts.record_block(make_person(), 0))
+    assert record[prompts.FULL_NAME] == "Maria das Dores da Silva"
+    assert record[prompts.PERSON] == "mulher"
+    assert record[prompts.UNION] == "solteira, vive com companheiro ou companheira"
+    assert record[prompts.STAGE] == "trabalha"
+    assert record[prompts.POSITION] == "com carteira assinada"
+    assert record[prompts.INCOME] == "entre um e dois salários mínimos"
+    assert record[prompts.RELIGION] == "é católica"
+    assert record[prompts.TRAIT_LABELS["openness"]].startswith("é curiosa")
+    assert record[prompts.DISHES] == "Sarapatel; Bolo Souza Leão"
+    assert prompts.PLACES not in record
+
+
+def test_a_retired_man_has_no_line_for_what_he_lacks() -> None:
+    record = prompts.parse_record_block(prompts.record_block(make_person(**RETIRED), 3))
+    assert record[prompts.STAGE] == "é aposentado"
+    assert record[prompts.UNION] == "viúvo"
+    assert record[prompts.FORMER] == "Vaqueiro"
+    assert record[prompts.VERSION] == "3"
+    assert not {prompts.OCCUPATION, prompts.POSITION, prompts.INCOME, prompts.RELIGION} & record.keys()
+
+
+@pytest.mark.parametrize("race", codes.RACES)
+def test_race_never_reaches_the_block(race: str) -> None:
+    block = prompts.record_block(make_person(race=race), 0)
+    assert block == prompts.record_block(make_person(race=None), 0)
+
+
+def test_every_value_of_the_code_book_has_words() -> None:
+    columns = {
+        "education_level": codes.EDUCATION_LEVELS,
+        "marital_status": codes.MARITAL_STATUSES,
+        "religion": codes.RELIGIONS,
+        "activity": codes.ACTIVITIES,
+        "occupation_group": codes.OCCUPATION_GROUPS,
+        "position": codes.POSITIONS,
+        "zone": codes.ZONES,
+        "sex": codes.SEXES,
+    }
+    for column, values in columns.items():
+        for value in values:
+            block = prompts.record_block(make_person(**{column: value}), 0)
+            assert "{" not in block
+            # Short values ("rural", "católica") are everyday words; the long ones are labels of the code book.
+            assert len(value) < 25 or value not in block
+
+
+@pytest.mark.parametrize(
+    ("score", "band"), [(20, 0), (34.9, 0), (35, 1), (44.9, 1), (45, 2), (55, 3), (64.9, 3), (65, 4), (80, 4)]
+)
+def test_trait_bands_begin_at_their_lower_end(score: float, band: int) -> None:
+    assert prompts.trait_band(score) == band
+
+
+@pytest.mark.parametrize(
+    ("income_brl", "words"),
+    [
+        (0.0, "não recebe dinheiro por esse trabalho"),
+        (500.0, "menos de meio salário mínimo"),
+        (1212.0, "cerca de um salário mínimo"),
+        (50_000.0, "mais de dez salários mínimos"),
+    ],
+)
+def test_income_is_told_in_words(income_brl: float, words: str) -> None:
+    assert prompts.income_words(income_brl) == words
+
+
+def test_the_last_block_is_found_whatever_stands_around() -> None:
+    first, last = prompts.record_block(make_person(first_name="Ana"), 0), prompts.record_block(make_person(), 1)
+    message = f"Nome completo de quem escreve: ninguém\n{first}\n\nprosa: solta\n**{last}\n\nObrigado: até logo."
+    record = prompts.parse_record_block(message)
+    assert (record[prompts.FIRST_NAME], record[prompts.VERSION]) == ("Maria", "1")
+    assert set(record) <= prompts.LABELS
+    assert prompts.parse_record_block("nada aqui") == {}
+
+
+def test_the_record_is_the_last_thing_of_exactly_two_messages(prompt_set: prompts.PromptSet) -> None:
+    problems = ["Falta o nome da pessoa em um texto que precisa dele. (persona)"]
+    messages = prompts.render(prompt_set, 2, make_person(), 1, ANSWER, problems)
+    assert [message["role"] for message in messages] == ["system", "user"]
+    user = messages[1]["content"]
+    assert user.endswith(prompts.record_block(make_person(), 1))
+    assert user.index("```json") < user.index(problems[0]) < user.index(prompts.RECORD_HEADER)
+    # The same instructions for everyone: a server keeps them in its prefix cache.
+    assert messages[0] == prompts.render(prompt_set, 2, make_person(**RETIRED), 0, ANSWER)[0]
+
+
+def test_the_second_call_needs_the_first_answer(prompt_set: prompts.PromptSet) -> None:
+    with pytest.raises(ValueError, match="call1_answer"):
+        prompts.render(prompt_set, 2, make_person(), 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "call", "changes", "attempt", "problems"),
+    [
+        ("call1_worker", 1, {}, 0, ()),
+        ("call2_retired_asked_again", 2, RETIRED, 1, ("Falta o nome da pessoa em um texto que precisa dele.",)),
+    ],
+)
+def test_rendered_prompts_equal_their_golden_files(
+    prompt_set: prompts.PromptSet,
+    name: str,
+    call: Any,
+    changes: dict[str, Any],
+    attempt: int,
+    problems: tuple[str, ...],
+) -> None:
+    messages = prompts.render(prompt_set, call, make_person(**changes), attempt, ANSWER, problems)
+    rendered = "\n".join(f"=== {message['role']}\n{message['content']}\n" for message in messages)
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("POVO_WRITE_GOLDEN"):
+        path.write_text(rendered, encoding="utf-8")
+    assert rendered == path.read_text(encoding="utf-8"), "the prompt changed: raise prompts/version.txt too"
+
+
+def test_the_body_is_compact_sorted_utf8_and_leaves_out_what_is_not_given(prompt_set: prompts.PromptSet) -> None:
+    messages = prompts.render(prompt_set, 1, make_person(), 0)
+    schema = json.loads(prompt_set.attributes_schema)
+    sampling = {"temperature": 1.0, "max_completion_tokens": 2400, "reasoning_effort": None, "seed": 7}
+    body = prompts.request_body(messages, schema, model="m", sampling=sampling)
+    value = json.loads(body)
+    assert value["response_format"]["json_schema"]["strict"] is True
+    assert value["messages"] == messages
+    assert "reasoning_effort" not in value and value["seed"] == 7
+    assert "não" in body.decode() and b'": ' not in body[:40]
+    assert list(value) == sorted(value)
+
+
+def test_the_request_key_changes_with_everything_that_could_change_the_answer() -> None:
+    base: dict[str, Any] = {
+        "uuid": "u",
+        "call": 1,
+        "attempt": 0,
+        "model": "m",
+        "prompt_version": "v",
+        "schema": {"type": "object"},
+        "sampling": {"temperature": 1.0},
+        "messages": [{"role": "user", "content": "oi"}],
+    }
+    changes: dict[str, Any] = {
+        "uuid": "w",
+        "call": 2,
+        "attempt": 1,
+        "model": "n",
+        "prompt_version": "w",
+        "schema": {"type": "array"},
+        "sampling": {"temperature": 0.9},
+        "messages": [{"role": "user", "content": "olá"}],
+    }
+    keys = {prompts.request_key(**base)} | {prompts.request_key(**base | {name: changes[name]}) for name in changes}
+    assert len(keys) == 1 + len(changes)
+    assert prompts.request_key(**base) == prompts.request_key(**base) and len(prompts.request_key(**base)) == 64

@@ -1,0 +1,386 @@
+"""The one door to the language model: an OpenAI-compatible endpoint, asked with `requests` from many threads.
+
+One `ChatClient` a task, opened on the executor and never pickled; its threads share one pool of sockets. What a
+failure means is decided here and nowhere else: wait and try again, give up this row, or stop the stage.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from census.errors import ConfigError, ModelError, TransientModelError
+from udfs import transport
+from udfs.endpoints import Dropped, Endpoints, TryFailed, Unreachable
+
+log = logging.getLogger(__name__)
+
+RETRYABLE_STATUSES = frozenset({408, 409, 425, 429})  # and every 5xx
+ROW_STATUSES = frozenset({400, 413, 422})  # this prompt is refused; another one may pass
+EXCERPT_CHARACTERS = 200
+
+
+class RequestRejected(ModelError):
+    """The endpoint refuses this one request (400, 413, 422): the row fails, the others go on."""
+
+
+class ClientStopped(ModelError):
+    """The client was told to stop, so nothing more is sent."""
+
+
+@dataclass(frozen=True)
+class ClientSettings:
+    """How to reach the model.
+
+    Args:
+        endpoints: Base URLs that end in `/v1`, each serving the same model.
+        api_key: Sent as a bearer token; never part of a message, a log or a `repr`.
+        deadline_seconds: Of one request, all its tries and waits together.
+        max_tries: Tries that failed for reasons of their own. Being told to wait (429, Retry-After) and finding
+            nobody at the address do not count: they are bounded by the deadline and by `unreachable_seconds`.
+        backoff_base_seconds: The wait before try n is uniform in [0, min(cap, base * 2^(n-1))].
+        retry_after_cap_seconds: The longest wait that a server may ask for.
+        cooldown_seconds: How long an endpoint that just failed is passed over while another is there.
+        start_unreachable_seconds: How long to look for an endpoint that never answered.
+        unreachable_seconds: The same once one has answered: a server that restarts is waited for.
+        ca_bundle: A PEM file of further certificate authorities; TLS is verified with or without it.
+        threads: Requests in flight at most; the pool keeps as many sockets.
+    """
+
+    endpoints: tuple[str, ...]
+    model: str
+    api_key: str | None = field(default=None, repr=False)
+    connect_timeout_seconds: float = 5.0
+    read_timeout_seconds: float = 300.0
+    deadline_seconds: float = 600.0
+    max_tries: int = 5
+    backoff_base_seconds: float = 1.0
+    backoff_cap_seconds: float = 60.0
+    retry_after_cap_seconds: float = 60.0
+    cooldown_seconds: float = 5.0
+    start_unreachable_seconds: float = 2.0
+    unreachable_seconds: float = 60.0
+    ca_bundle: str = ""
+    threads: int = 32
+
+    def __post_init__(self) -> None:
+        if not self.endpoints:
+            raise ConfigError("no model endpoint is given: llm.endpoints needs at least one base URL ending in /v1")
+        for url in self.endpoints:
+            parts = urlsplit(url)
+            if parts.scheme not in {"http", "https"} or "@" in parts.netloc or not parts.path.endswith("/v1"):
+                # The URL itself stays out of the message: a user and password may be in it.
+                raise ConfigError("each of llm.endpoints must be an http(s) URL that ends in /v1, with no user in it")
+        # requests would quote a key it cannot send, so such a key is refused before it gets there.
+        if self.api_key is not None and not (self.api_key.isascii() and self.api_key.isprintable()):
+            raise ConfigError("the API key has characters that no HTTP header carries (a line break at its end?)")
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One answer, as it came.
+
+    Args:
+        content: The text; None when the model wrote none (a budget spent on reasoning: `finish_reason` is `length`).
+        model: The model that the server says wrote it, which is the label of the text.
+        latency_ms: Of the try that succeeded, first byte sent to last byte read.
+        tries: Requests sent for it.
+        payload: The whole answer, without the model's reasoning.
+    """
+
+    content: str | None
+    finish_reason: str | None
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    latency_ms: int
+    tries: int
+    endpoint: str
+    model: str
+    payload: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def raw(self) -> str:
+        """The answer as JSON text, without the model's reasoning."""
+        return json.dumps(self.payload, ensure_ascii=False, separators=(",", ":"))
+
+
+class ChatClient:
+    """Asks for chat completions; safe to use from `settings.threads` threads at once.
+
+    Args:
+        settings: Where, and with how much patience.
+        monotonic: Seconds of a clock that never goes back.
+        wall: Seconds since 1970, for Retry-After dates.
+        sleep: Waits so many seconds; by default a wait that `stop` ends.
+        rng: Source of the jitter: it moves waits, never rows.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], object] | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._settings = settings
+        self._monotonic = monotonic
+        self._wall = wall
+        self._stopped = threading.Event()
+        self._sleep = sleep or self._stopped.wait
+        self._rng = rng or random.Random()
+        self._endpoints = Endpoints(settings.endpoints, monotonic, settings.cooldown_seconds)
+        self._session = _open_session(settings)
+        self._timeouts = _timeouts(settings)
+        # Preparing a request costs more than sending it: done once for each endpoint, copied for each request.
+        self._prepared = {
+            url: requests.Request("POST", f"{url}/chat/completions", headers=_headers(settings)).prepare()
+            for url in settings.endpoints
+        }
+
+    def stop(self) -> None:
+        """Send nothing more: waits end now, requests in flight are read to their end."""
+        self._stopped.set()
+
+    def close(self) -> None:
+        self.stop()
+        self._session.close()
+
+    def complete(self, body: bytes, request_id: str) -> Completion:
+        """Ask until there is an answer, and return it.
+
+        Args:
+            body: The encoded request.
+            request_id: Sent as `X-Request-Id`, to find the request in the server's log.
+
+        Raises:
+            RequestRejected: The endpoint refuses this request for good; others may pass.
+            TransientModelError: Tries or time ran out; the same request may pass later.
+            ClientStopped: `stop` was called.
+            ModelError: No request will pass (key, model, address, certificate).
+        """
+        deadline = self._monotonic() + self._settings.deadline_seconds
+        tries = counted = waits = 0
+        reconnected = False
+        failure: TryFailed | None = None
+        while True:
+            self._wait(self._endpoints.hold_seconds(), deadline, tries, failure)
+            tries += 1
+            try:
+                with self._endpoints.lease() as endpoint:
+                    return self._try(endpoint.url, body, request_id, tries, deadline)
+            except Dropped as dropped:
+                failure = dropped
+                if not reconnected:  # most likely a kept socket that the server had closed: a fresh one, at once
+                    reconnected = True
+                    continue
+                counted += 1
+            except Unreachable as unreachable:
+                if self._endpoints.all_gone(
+                    at_start_seconds=self._settings.start_unreachable_seconds,
+                    later_seconds=self._settings.unreachable_seconds,
+                ):
+                    raise ModelError(
+                        f"{unreachable}: check llm.endpoints and that the server is up", tries=tries
+                    ) from unreachable
+                failure = unreachable
+            except TryFailed as failed:
+                failure = failed
+                counted += failed.counts
+            if counted >= self._settings.max_tries:
+                raise TransientModelError(f"gave up after {tries} tries: {failure}", tries=tries) from failure
+            waits += 1
+            if not self._endpoints.another_is_ready(endpoint):
+                self._wait(self._backoff(waits, failure), deadline, tries, failure)
+
+    def _backoff(self, waits: int, failure: TryFailed) -> float:
+        base, cap = self._settings.backoff_base_seconds, self._settings.backoff_cap_seconds
+        # Jitter, or threads that failed together would come back together.
+        if failure.retry_after is not None:
+            return failure.retry_after + self._rng.uniform(0.0, base)
+        if isinstance(failure, Unreachable):
+            cap = min(cap, 1.0)  # asking costs nobody anything, and the server may be back any moment
+        return self._rng.uniform(0.0, min(cap, base * 2 ** min(waits - 1, 32)))
+
+    def _wait(self, seconds: float, deadline: float, tries: int, failure: TryFailed | None) -> None:
+        remaining = deadline - self._monotonic()
+        if seconds >= remaining:
+            reason = f"no answer within {self._settings.deadline_seconds:g} s and {tries} tries"
+            raise TransientModelError(f"{reason}: {failure}" if failure else reason, tries=tries) from failure
+        if seconds > 0 and not self._stopped.is_set():
+            self._sleep(seconds)
+        if self._stopped.is_set():
+            raise ClientStopped("the client was stopped; nothing more is sent")
+
+    def _try(self, url: str, body: bytes, request_id: str, tries: int, deadline: float) -> Completion:
+        started = self._monotonic()
+        request = self._prepared[url].copy()
+        request.body = body
+        request.headers["Content-Length"] = str(len(body))
+        request.headers["X-Request-Id"] = request_id
+        status, headers, raw = transport.exchange(
+            self._session, request, url, self._timeouts, deadline=deadline, monotonic=self._monotonic
+        )
+        if status != 200:
+            raise _refusal(status, headers, raw, url, self._settings, self._wall())
+        payload = _chat_completion(raw, url)
+        choice = payload["choices"][0]
+        message = {k: v for k, v in choice["message"].items() if k not in {"reasoning", "reasoning_content"}}
+        choice["message"] = message
+        usage = _table(payload.get("usage"))
+        return Completion(
+            content=_storable(message.get("content")),
+            finish_reason=choice.get("finish_reason"),
+            prompt_tokens=int(usage.get("prompt_tokens") or 0),
+            cached_tokens=int(_table(usage.get("prompt_tokens_details")).get("cached_tokens") or 0),
+            completion_tokens=int(usage.get("completion_tokens") or 0),
+            latency_ms=round((self._monotonic() - started) * 1000),
+            tries=tries,
+            endpoint=url,
+            model=str(payload.get("model") or self._settings.model),
+            payload=payload,
+        )
+
+
+def check_model(settings: ClientSettings) -> None:
+    """Raise `ModelError` unless every endpoint that answers lists the model, and at least one answers."""
+    unreachable: list[str] = []
+    with _open_session(settings) as session:
+        for url in settings.endpoints:
+            request = requests.Request("GET", f"{url}/models", headers=_headers(settings)).prepare()
+            deadline = time.monotonic() + 2 * settings.connect_timeout_seconds
+            try:
+                status, headers, raw = transport.exchange(
+                    session, request, url, _timeouts(settings), deadline=deadline, monotonic=time.monotonic
+                )
+                if status != 200:
+                    raise _refusal(status, headers, raw, url, settings, time.time())
+                served = _model_names(raw, url)
+            except TryFailed as failure:
+                unreachable.append(str(failure))
+                continue
+            if settings.model not in served:
+                raise ModelError(
+                    f"{url} serves no model {settings.model!r} but {', '.join(served) or 'none'}: check llm.model",
+                    endpoint=url,
+                    served=served,
+                )
+    if len(unreachable) == len(settings.endpoints):
+        raise ModelError(f"{'; '.join(unreachable)}: check llm.endpoints and that the server is up")
+    for sentence in unreachable:
+        log.warning("%s; the other endpoints are used", sentence)
+
+
+def is_healthy(endpoint: str, timeout_seconds: float = 1.0) -> bool:
+    """True when the server of this base URL says on `/health` that it can take requests."""
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            address = endpoint.removesuffix("/v1") + "/health"
+            return session.get(address, timeout=timeout_seconds, allow_redirects=False).status_code == 200
+        except requests.RequestException:
+            return False
+
+
+def _open_session(settings: ClientSettings) -> requests.Session:
+    return transport.open_session(
+        hosts=len(settings.endpoints), sockets=settings.threads, verify=settings.ca_bundle or True
+    )
+
+
+def _timeouts(settings: ClientSettings) -> tuple[float, float]:
+    return settings.connect_timeout_seconds, settings.read_timeout_seconds
+
+
+def _headers(settings: ClientSettings) -> dict[str, str]:
+    headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "povo"}
+    if settings.api_key:
+        headers["Authorization"] = f"Bearer {settings.api_key}"
+    return headers
+
+
+def _refusal(
+    status: int, headers: Mapping[str, str], raw: bytes, url: str, settings: ClientSettings, wall: float
+) -> Exception:
+    """What a status other than 200 means for the row and for the stage."""
+    if status in RETRYABLE_STATUSES or status >= 500:
+        wait = retry_after_seconds(headers.get("Retry-After"), wall, settings.retry_after_cap_seconds)
+        return TryFailed(f"{url} answered {status}", retry_after=wait, counts=status != 429 and wait is None)
+    if status in ROW_STATUSES:
+        message = error_message(raw)
+        if settings.api_key:
+            message = message.replace(settings.api_key, "***")
+        return RequestRejected(f"{url} refused the request ({status}): {message}", endpoint=url, status=status)
+    # The server's own words are left out below: some servers quote the key they refuse.
+    advice = {
+        401: "check the key in the variable that llm.api_key_env names",
+        403: "check what the key in the variable that llm.api_key_env names may do",
+        404: f"check llm.endpoints and that it serves the model {settings.model!r} (llm.model)",
+    }.get(status, "check llm.endpoints")
+    return ModelError(f"{url} answered {status}: {advice}", endpoint=url, status=status)
+
+
+def retry_after_seconds(header: str | None, wall: float, cap: float) -> float | None:
+    """Seconds to wait from a Retry-After header: a number or an HTTP date, within [0, cap]; None if it is neither."""
+    if header is None:
+        return None
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(header).timestamp() - wall
+        except (ValueError, OverflowError):
+            return None
+    return None if seconds != seconds else min(max(seconds, 0.0), cap)
+
+
+def error_message(raw: bytes) -> str:
+    """The server's own sentence from an error body of either shape that vLLM has used, or the start of the text."""
+    text = raw.decode("utf-8", errors="replace")
+    try:
+        found = json.loads(text)
+        found = found.get("error", found)
+        text = found if isinstance(found, str) else str(found["message"])
+    except (ValueError, AttributeError, LookupError, TypeError, RecursionError):
+        pass  # an HTML page, or nothing: its first characters must do
+    return " ".join(text.split())[:EXCERPT_CHARACTERS]
+
+
+def _chat_completion(raw: bytes, url: str) -> dict[str, Any]:
+    """The parsed answer, or `TryFailed` when a 200 carries something else (a proxy's page, an empty body)."""
+    try:
+        payload = json.loads(raw)
+        message = payload["choices"][0]["message"]
+        if isinstance(message, dict) and isinstance(message.get("content"), str | None):
+            return dict(payload)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        pass
+    raise TryFailed(f"{url} answered 200 with something that is no chat completion")
+
+
+def _storable(text: str | None) -> str | None:
+    """The text without halves of surrogate pairs, which JSON can carry but neither UTF-8 nor Arrow can."""
+    return text if text is None else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _table(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _model_names(raw: bytes, url: str) -> list[str]:
+    try:
+        return [str(model["id"]) for model in json.loads(raw)["data"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{url}/models answered with something that is no list of models", endpoint=url) from error

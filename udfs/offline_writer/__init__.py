@@ -1,0 +1,56 @@
+"""The offline writer: persona texts from a deterministic Portuguese grammar, where no language model is at hand.
+
+It reads what a model would read, the messages of one request, and of these only the record block and the quoted answer
+to call 1. Its texts are labelled `povo-offline-writer` wherever they are stored.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from udfs.offline_writer import attributes, personas, record
+from udfs.prompts import ATTRIBUTE_FIELDS, PERSONA_FIELDS, parse_record_block
+
+MODEL = "povo-offline-writer"
+
+_FENCED = re.compile(r"```(?:json)?\s*\n(.*?)\n\s*```", re.DOTALL)
+
+
+def write(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Answer one request: the same messages give the same answer, and no record is too odd for one."""
+    user = "\n".join(_text(message) for message in messages if message.get("role") == "user")
+    system = "\n".join(_text(message) for message in messages if message.get("role") in ("system", "developer"))
+    person = record.read(parse_record_block(user))
+    quoted = _quoted_answer(user)
+    if _is_second_call(system, quoted):
+        return dict(personas.write(person, quoted or {}))
+    return attributes.write(person)
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    """The content of a message, also in the form of a list of parts."""
+    content = message.get("content")
+    if isinstance(content, list):
+        return "\n".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return str(content or "")
+
+
+def _quoted_answer(user: str) -> dict[str, Any] | None:
+    """The last fenced object that has fields of call 1."""
+    for match in reversed(list(_FENCED.finditer(user))):
+        try:
+            value = json.loads(match[1])
+        except ValueError:
+            continue
+        if isinstance(value, dict) and any(field in value for field in ATTRIBUTE_FIELDS):
+            return value
+    return None
+
+
+def _is_second_call(system: str, quoted: Mapping[str, Any] | None) -> bool:
+    if quoted is not None:
+        return True
+    return PERSONA_FIELDS[0] in system and ATTRIBUTE_FIELDS[1] not in system

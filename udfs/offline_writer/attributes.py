@@ -1,0 +1,221 @@
+"""The answer to call 1: background, skills, hobbies and goals of a person, with their lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from udfs.offline_writer import lexicon
+from udfs.offline_writer.choice import Dice
+from udfs.offline_writer.grammar import proclitic, upper_first
+from udfs.offline_writer.plans import (
+    open_with,
+    paragraph,
+    quirk,
+    regional,
+    say,
+    say_some,
+    style_walk,
+    trait,
+    with_trait,
+)
+from udfs.offline_writer.record import Person
+
+WANTED_CHARACTERS = 760
+OLDER_YEARS = 58
+VERY_OLD_YEARS = 78
+
+
+def write(person: Person) -> dict[str, Any]:
+    """The six fields of call 1, a pure function of the person."""
+    styles = style_walk(person.dice("styles"), 4)
+    skills = _skill_list(person)
+    hobbies = _hobbies(person)
+    return {
+        "cultural_background": _background(person, styles[0]),
+        "skills_and_expertise": _skills(person, styles[1], skills),
+        "skills_and_expertise_list": [upper_first(skill) for skill in skills],
+        "hobbies_and_interests": _hobby_text(person, styles[2], hobbies),
+        "hobbies_and_interests_list": [upper_first(hobby.item) for hobby in hobbies],
+        "career_goals_and_ambitions": _goal_text(person, styles[3]),
+    }
+
+
+def _habit_band(age_years: int) -> str:
+    return ("habit_young", "habit_adult", "habit_mature", "habit_old")[sum(age_years >= end for end in (30, 45, 65))]
+
+
+def _background(person: Person, style: str) -> str:
+    dice = person.dice("cultural_background")
+    plans = lexicon.BACKGROUND
+    words = person.words | regional(person, dice)
+    words["lar"] = say(dice, lexicon.PEOPLE["home_rural" if person.is_rural else "home_urban"], words)
+    words["habito"] = proclitic(say(dice, lexicon.PEOPLE[_habit_band(person.age_years)], words))
+    opening = open_with(dice, plans, style, words) if "cidade" in words else f"{words['nome']} {words['habito']}"
+    faith = next((pool for key, pool in lexicon.PEOPLE["religion"].items() if key in person.religion), ())
+    traits = dice.some(("extraversion", "openness", "agreeableness", "conscientiousness", "neuroticism"), 3)
+    groups = [
+        [say(dice, plans["state"], words), *say_some(dice, plans["region"], words, 2)],
+        [
+            say(dice, plans[person.stage], words),
+            say(dice, lexicon.PEOPLE["schooling"].get(person.schooling, ()), words),
+        ],
+        [say(dice, lexicon.PEOPLE["union"].get(person.union, ()), words), say(dice, faith, words)],
+        [
+            say(
+                dice,
+                plans["pair"],
+                with_trait(words, trait(person, traits[0], 0)) | {"traco2": proclitic(trait(person, traits[1], 0))},
+            ),
+            *_trait_sentences(person, dice, plans["trait"], [(traits[2], 0)]),
+            quirk(person, 0),
+        ],
+    ]
+    must = {sentence for i in (0, 1) for sentence in groups[i][: i + 1]}
+    parts = [opening, *(sentence for group in dice.shuffled(groups) for sentence in group)]
+    parts.append(say(dice, plans["close"], words))
+    keep = [0, *(i for i, sentence in enumerate(parts) if sentence in must)]
+    return paragraph(dice, parts, keep, WANTED_CHARACTERS)
+
+
+def _trait_sentences(person: Person, dice: Dice, pool: lexicon.Pool, wanted: Sequence[tuple[str, int]]) -> list[str]:
+    """One sentence for each (trait, number), no two built alike."""
+    templates = dice.some(pool, len(wanted))
+    return [
+        template.fill(with_trait(person.words, trait(person, name, number)))
+        for template, (name, number) in zip(templates, wanted, strict=True)
+    ]
+
+
+def _skill_list(person: Person) -> list[str]:
+    """Four to six skills: the trade's own and, for variety, one or two of everyday life."""
+    dice = person.dice("skills_and_expertise_list")
+    own = dice.some(person.trade.skill, 3 + dice.below(2))
+    everyday = [skill for skill in lexicon.PLAIN_TRADES["vida"].skill if skill not in person.trade.skill]
+    return own + dice.some(everyday, 1 + dice.below(2))
+
+
+def _skills(person: Person, style: str, skills: Sequence[str]) -> str:
+    dice = person.dice("skills_and_expertise")
+    plans = lexicon.SKILLS
+    words = dict(person.words)
+    acts = say_some(dice, person.trade.do, words, 3)
+    words |= {f"do{i}": act for i, act in enumerate(acts, 1)}
+    # Skills that are already two ("corte e costura") are not joined with another "e".
+    words |= {f"sk{i}": skill for i, skill in enumerate(sorted(skills, key=lambda skill: " e " in skill), 1)}
+    words["entre"] = f"entre {dice.pick(person.trade.tool)}"
+    words["Entre"] = upper_first(words["entre"])
+    words["joy"] = dice.pick(person.trade.joy)
+    openings = {name: plans[name][person.stage] for name in ("name", "place", "time")}
+    opening = open_with(dice, openings, style, words)
+    more = [
+        template.fill(words | {"do2": act})
+        for template, act in zip(dice.some(plans["more"], len(acts) - 1), acts[1:], strict=True)
+    ]
+    middle = dice.shuffled(
+        [
+            say(dice, plans["list"], words),
+            *more,
+            *say_some(dice, plans["learn"], words, 3),
+            say(dice, plans["joy"], words),
+        ]
+    )
+    own_way = [
+        *say_some(dice, plans["lack"], words, 2),
+        *_trait_sentences(person, dice, plans["style"], [("conscientiousness", 1), ("agreeableness", 1)]),
+    ]
+    parts = [opening, *middle, *dice.shuffled(own_way)]
+    listed = next(i for i, sentence in enumerate(parts) if words["sk1"] in sentence and words["sk2"] in sentence)
+    return paragraph(dice, parts, (0, listed), WANTED_CHARACTERS)
+
+
+def _suits(person: Person, pastime: lexicon.Pastime) -> bool:
+    if pastime.group == "faith":
+        return "católic" in person.religion or "evangélic" in person.religion
+    # Someone far from sociable or curious is not given the pastimes of the sociable and the curious.
+    return person.bands.get(pastime.group, 2) >= 2 or pastime.group not in ("extraversion", "openness")
+
+
+def _hobbies(person: Person) -> list[lexicon.Pastime]:
+    dice = person.dice("hobbies_and_interests_list")
+    rows = lexicon.fitting("hobbies", person.age_years, person.is_rural, "")
+    return dice.some([row for row in rows if _suits(person, row)], 4 + dice.below(2))
+
+
+def _hobby_text(person: Person, style: str, hobbies: Sequence[lexicon.Pastime]) -> str:
+    dice = person.dice("hobbies_and_interests")
+    plans = lexicon.HOBBIES
+    words = person.words | regional(person, dice)
+    for i, hobby in enumerate(hobbies, 1):
+        words[f"h{i}"], words[f"f{i}"] = hobby.item, say(dice, hobby.phrases, words)
+    company = plans["company"][["low", "mid", "high"][sum(person.bands["extraversion"] >= end for end in (2, 3))]]
+    after = dice.shuffled(
+        [
+            say(dice, company, words),
+            *say_some(dice, plans["region"], words, 2),
+            *_trait_sentences(person, dice, lexicon.BACKGROUND["trait"], [("openness", 2), ("conscientiousness", 2)]),
+            quirk(person, 1),
+            quirk(person, 2),
+        ]
+    )
+    body = [say(dice, plans[name], words) for name in ("second", "third", "fourth")]
+    cut = dice.below(2)
+    parts = [open_with(dice, plans, style, words), body[0], *after[:cut], *body[1:], *after[cut:]]
+    parts.append(say(dice, plans["close"], words))
+    keep = [i for i, sentence in enumerate(parts) if i == 0 or sentence in body]
+    return paragraph(dice, parts, keep, WANTED_CHARACTERS)
+
+
+def goals(person: Person) -> list[str]:
+    """Four different goals (infinitives) that suit the stage of life and the age, likeliest first.
+
+    The same in both calls, whatever their attempts.
+    """
+    dice = person.dice("goals", with_attempt=False)
+    pools = lexicon.GOALS
+    age_years, stage = person.age_years, person.stage
+    if age_years >= VERY_OLD_YEARS:
+        first = second = pools["goal_very_old"]
+    elif stage == "retired" or (age_years >= 65 and stage != "works"):
+        first = second = pools["goal_retired"]
+    elif stage == "works" and age_years >= OLDER_YEARS:
+        first = second = pools["goal_work_mature" if age_years < 65 else "goal_work_old"]
+    elif stage == "works":
+        first = pools["goal_own"] if person.is_own_boss else person.trade.goal
+        second = pools[
+            ("goal_work_young", "goal_work_adult", "goal_work_mature")[sum(age_years >= end for end in (30, 45))]
+        ]
+    else:
+        first = person.trade.goal
+        second = pools["goal_any_young" if age_years < 30 else "goal_any"]
+    if first is second:
+        return say_some(dice, first, person.words, 4)
+    chosen = say_some(dice, first, person.words, 2) + say_some(dice, second, person.words, 2)
+    return [chosen[i] for i in (0, 2, 1, 3)] if dice.chance(0.7) else [chosen[i] for i in (2, 0, 3, 1)]
+
+
+def _goal_text(person: Person, style: str) -> str:
+    dice = person.dice("career_goals_and_ambitions")
+    plans = lexicon.GOALS
+    words = person.words | regional(person, dice)
+    words |= {f"g{i}": goal for i, goal in enumerate(goals(person), 1)}
+    older = person.age_years >= OLDER_YEARS
+    stage = "older" if older and person.stage == "works" else person.stage
+    if person.age_years >= 65 and stage in ("looks", "other", "studies"):
+        stage = "other"
+    opening = open_with(dice, plans["open"][stage], style, words)
+    seconds = say_some(dice, plans["second"], words, 2)
+    if len(seconds) > 1:
+        # The second of them speaks of another goal.
+        seconds[1] = seconds[1].replace(words["g2"], words["g3"])
+    faith = next((template for key, template in plans["faith"].items() if key in person.religion), None)
+    middle = dice.shuffled(
+        [
+            *say_some(dice, plans["obstacle_old" if older else "obstacle"], words, 2),
+            *say_some(dice, plans["support"], words, 2),
+            faith.fill(words) if faith and not older else "",
+            *_trait_sentences(person, dice, plans["trait"], [("neuroticism", 0), ("conscientiousness", 0)]),
+        ]
+    )
+    parts = [opening, *seconds, *middle, *say_some(dice, plans["dream"], words, 2), say(dice, plans["close"], words)]
+    return paragraph(dice, parts, (0, 1), WANTED_CHARACTERS)

@@ -1,0 +1,98 @@
+"""Portuguese that cannot be written into a template: articles and their contractions, titles, sentences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+
+# States named with an article; the others ("em Sergipe") have none.
+_STATE_ARTICLES: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (
+                "Acre",
+                "Amapá",
+                "Amazonas",
+                "Ceará",
+                "Distrito Federal",
+                "Espírito Santo",
+                "Maranhão",
+                "Pará",
+                "Paraná",
+                "Piauí",
+                "Rio de Janeiro",
+                "Rio Grande do Norte",
+                "Rio Grande do Sul",
+                "Tocantins",
+            ),
+            "o",
+        ),
+        "Bahia": "a",
+        "Paraíba": "a",
+    }
+)
+# Nearly every city goes without an article; these sound wrong without it.
+_CITY_ARTICLES: Mapping[str, str] = MappingProxyType(
+    dict.fromkeys(("Rio de Janeiro", "Cabo de Santo Agostinho", "Guarujá"), "o")
+)
+_STATES = (*_STATE_ARTICLES, "Alagoas", "Goiás", "Mato Grosso", "Minas Gerais", "Pernambuco", "Rondônia", "Roraima")
+_ENCLITIC = re.compile(r"^(\w+)-se\b")
+_CONTRACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {("de", "o"): "do", ("de", "a"): "da", ("em", "o"): "no", ("em", "a"): "na", ("por", "o"): "pelo"}
+    | {("por", "a"): "pela", ("a", "o"): "ao", ("a", "a"): "à"}
+)
+
+
+def contract(preposition: str, article: str, name: str) -> str:
+    """A preposition before a name with its article, "" for none: `na Bahia`, `em Sergipe`, `do Acre`."""
+    return f"{_CONTRACTIONS[preposition, article] if article else preposition} {name}"
+
+
+def state_article(state: str) -> str:
+    """The article a state is named with: "o", "a" or ""."""
+    return _STATE_ARTICLES.get(state, "")
+
+
+def city_article(city: str) -> str:
+    """The article of the few cities that take one, else ""."""
+    return _CITY_ARTICLES.get(city, "")
+
+
+def with_article(article: str, name: str) -> str:
+    return f"{article} {name}" if article else name
+
+
+def lower_first(text: str) -> str:
+    """For a title or a dish inside a sentence: `Cozinheira` to `cozinheira`; acronyms and names of people stay."""
+    first = text.split(" ", 1)[0].split("-", 1)[0]
+    if len(first) > 1 and first.isupper():
+        return text
+    return text[:1].lower() + text[1:]
+
+
+_PROPER_WORDS = frozenset(
+    {"Souza", "Leão", "Isabel", "Blumenau"} | {w for s in _STATES for w in s.split() if w[0].isupper()}
+)
+
+
+@lru_cache(maxsize=4096)
+def dish(name: str) -> str:
+    """The name of a dish inside a sentence, whose only capitals are those of names: `vatapá do Pará`."""
+    return " ".join(word if word in _PROPER_WORDS else lower_first(word) for word in name.split())
+
+
+@lru_cache(maxsize=4096)
+def proclitic(phrase: str) -> str:
+    """A verb phrase as it stands after a subject or "que": `queixa-se de tudo` to `se queixa de tudo`."""
+    return _ENCLITIC.sub(r"se \1", phrase)
+
+
+def upper_first(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def sentences(parts: Iterable[str]) -> str:
+    """A paragraph: each part begins with a capital and ends with one mark."""
+    return " ".join(f"{upper_first(part)}." if part[-1] not in ".!?" else upper_first(part) for part in parts if part)

@@ -1,0 +1,161 @@
+"""The answer to call 2: the six personas of a person, in keeping with the quoted answer to call 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from udfs.offline_writer import lexicon
+from udfs.offline_writer.attributes import goals
+from udfs.offline_writer.grammar import lower_first, proclitic, sentences, upper_first
+from udfs.offline_writer.plans import (
+    open_with,
+    paragraph,
+    quirk,
+    regional,
+    say,
+    say_some,
+    style_walk,
+    trait,
+    with_trait,
+)
+from udfs.offline_writer.record import TRAITS, Person
+
+WANTED_CHARACTERS = 305
+WANTED_BRIEF_CHARACTERS = 180
+KINDS = ("sports", "arts", "travel", "food")
+_COOKS = ("cozinha", "padaria", "casa alheia", "cuida da casa")
+
+
+def write(person: Person, quoted: Mapping[str, Any]) -> dict[str, str]:
+    """The six fields of call 2, a pure function of the person and the quoted answer."""
+    # The text before `persona` must not begin with the name, as `persona` mostly does.
+    styles = style_walk(person.dice("persona styles"), 4)
+    food_style = next(style for style in ("place", "time") if style != styles[3])
+    return {
+        "professional_persona": _work(person, styles[0], _items(quoted, "skills_and_expertise_list")),
+        "sports_persona": _pastime(person, "sports", styles[1], _sports(person)),
+        "arts_persona": _pastime(person, "arts", styles[2], _two_groups(person, "arts")),
+        "travel_persona": _pastime(person, "travel", styles[3], _two_groups(person, "travel")),
+        "culinary_persona": _pastime(person, "food", food_style, _food(person)),
+        "persona": _brief(person, quoted),
+    }
+
+
+def _items(quoted: Mapping[str, Any], field: str) -> list[str]:
+    items = quoted.get(field)
+    return [lower_first(item) for item in items if isinstance(item, str) and item] if isinstance(items, list) else []
+
+
+def _work(person: Person, style: str, skills: Sequence[str]) -> str:
+    dice = person.dice("professional_persona")
+    plans = lexicon.PERSONAS
+    words = dict(person.words)
+    words |= {f"do{i}": act for i, act in enumerate(say_some(dice, person.trade.do, words, 1), 1)}
+    words["sk"] = dice.pick(skills or person.trade.skill)
+    words["entre"] = f"entre {dice.pick(person.trade.tool)}"
+    words["Entre"] = upper_first(words["entre"])
+    words["joy"] = dice.pick(person.trade.joy)
+    words["g"] = goals(person)[0]
+    words["mania"] = quirk(person, 3)
+    openings: Mapping[str, lexicon.Pool] = plans["work"][person.stage]
+    if "prof" in words:
+        # This is the one text that must say the occupation, when it is said at all.
+        openings = {name: [t for t in pool if t.needs & {"prof", "um_prof"}] for name, pool in openings.items()}
+    opening = open_with(dice, openings, style, words)
+    words = with_trait(words, trait(person, _trait_of(person, 0), 2))
+    # One tail of each kind: not two joys, not the same trait twice.
+    tails = {
+        frozenset(template.needs & {"joy", "g", "mania"}): template for template in dice.shuffled(plans["work_tail"])
+    }
+    return paragraph(dice, [opening, *(template.fill(words) for template in tails.values())], (0,), WANTED_CHARACTERS)
+
+
+def _trait_of(person: Person, number: int) -> str:
+    """The trait that the `number`-th persona shows: another one in each of the five."""
+    return TRAITS[person.index(number, len(TRAITS), 3)]
+
+
+def _fitting(person: Person, kind: str) -> tuple[lexicon.Pastime, ...]:
+    return lexicon.fitting(kind, person.age_years, person.is_rural, person.purse)
+
+
+def _sports(person: Person) -> list[lexicon.Pastime]:
+    """One thing done and one watched, either first."""
+    dice = person.dice("sports rows")
+    rows = _fitting(person, "sports")
+    played = dice.some([row for row in rows if row.group == "play"], 1)
+    watched = dice.some([row for row in rows if row.group == "watch"], 1)
+    if dice.chance(0.1):
+        return dice.some([row for row in rows if row.group == "only"], 1)
+    return played + watched if dice.chance(0.7) else watched + played
+
+
+def _two_groups(person: Person, kind: str) -> list[lexicon.Pastime]:
+    """Two rows of different roles, so that they do not say the same thing twice; the dream of a journey comes last."""
+    dice = person.dice(f"{kind} rows")
+    rows = _fitting(person, kind)
+    first = dice.pick([row for row in rows if row.group != "dream"])
+    others = [row for row in rows if row.group not in (first.group, "only") and first.group != "only"]
+    return [first, *dice.some(others, 1)]
+
+
+def _food(person: Person) -> list[lexicon.Pastime]:
+    dice = person.dice("food rows")
+    rows = _fitting(person, "food")
+    first = dice.pick([row for row in rows if row.group == "cook" or person.trade_key not in _COOKS])
+    return [first, *dice.some([row for row in rows if row is not first and row.group == "eat"], 1)]
+
+
+def _pastime(person: Person, kind: str, style: str, rows: Sequence[lexicon.Pastime]) -> str:
+    dice = person.dice(kind)
+    plans = lexicon.PERSONAS
+    words = person.words | regional(person, dice)
+    phrases = [say(dice, row.phrases, words) for row in rows]
+    if any(row.group in ("play", "make") for row in rows):
+        words["mexe"] = ""  # opens templates that only fit someone who does, not only watches
+    if rows[0].group in ("play", "make"):
+        words["ativo"] = ""  # opens templates that only fit someone who moves
+    opening = open_with(dice, plans[kind], style, words | {"m": phrases[0]})
+    second = say(dice, plans["second"], words | {"m": phrases[1]}) if len(phrases) > 1 else ""
+    tails = plans[f"{kind}_tail"]
+    if kind == "food" and rows[0].group == "cook":
+        tails = (*tails, *plans["food_tail_cook"])
+    facts = say_some(dice, plans.get(f"{kind}_fact", ()), words, 1)
+    rest = dice.shuffled(
+        [*facts, *say_some(dice, tails, words, 3), trait(person, _trait_of(person, KINDS.index(kind) + 1), 3)]
+    )
+    return paragraph(dice, [opening, second, *rest], (0, 1) if second else (0,), WANTED_CHARACTERS)
+
+
+def _brief(person: Person, quoted: Mapping[str, Any]) -> str:
+    """One sentence of about 180 characters: what the person does, is like, enjoys, wants."""
+    dice = person.dice("persona")
+    plans = lexicon.PERSONAS
+    hobbies = _items(quoted, "hobbies_and_interests_list") or ["música"]
+    words = person.words | {"hob": dice.pick(hobbies), "g": goals(person)[0]}
+    pool = plans["brief"]["age" if "idade" in words else "plain"]
+    if str(quoted.get("cultural_background", "")).startswith(words["nome"]):
+        pool = [template for template in pool if not template.text.startswith("{nome}")]
+    is_like = [proclitic(trait(person, name, 4)) for name in TRAITS]
+    # What is joined with "e" should not bring its own.
+    plain = [phrase for phrase in is_like if len(phrase) <= 62 and "," not in phrase and " e " not in phrase]
+    best = ""
+    for _ in range(4):
+        does = plans["brief_work"][person.stage]
+        template = dice.pick([t for t in pool if t.needs <= words.keys() | {"v1", "v2", "v3", "livre"}])
+        if "Em_cidade" in template.needs:
+            does = [t for t in does if "em_cidade" not in t.needs]
+        if "prof" in words:
+            does = [t for t in does if "prof" in t.needs] if dice.chance(0.6) else does
+        wish = plans["brief_free"] if dice.chance(0.6) else plans["brief_goal"]
+        acts = {
+            "v1": say(dice, does, words),
+            "v2": dice.pick(plain or is_like),
+            "v3": say(dice, wish, words),
+            "livre": say(dice, plans["brief_free"], words),
+        }
+        text = sentences([template.fill(words | acts)])
+        if not best or abs(len(text) - WANTED_BRIEF_CHARACTERS) < abs(len(best) - WANTED_BRIEF_CHARACTERS):
+            best = text
+    return best

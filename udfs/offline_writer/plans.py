@@ -1,0 +1,99 @@
+"""Sentence plans: choosing a template a person can fill, and paragraphs of a wanted length."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from udfs.offline_writer.choice import Dice
+from udfs.offline_writer.grammar import dish, lower_first, proclitic, sentences, upper_first
+from udfs.offline_writer.lexicon import PEOPLE, Pool
+from udfs.offline_writer.record import TRAITS, Person
+
+STYLES = ("name", "place", "time")
+# A paragraph stops growing in this share of the wanted length and never passes the other.
+_ENOUGH = 0.93
+_TOO_MUCH = 1.14
+
+
+def say(dice: Dice, pool: Pool, words: Mapping[str, str]) -> str:
+    """One template of the pool whose placeholders all have a value, filled; "" if there is none."""
+    if not pool:
+        return ""
+    try:
+        return dice.pick(pool).fill(words)
+    except KeyError:
+        usable = [template for template in pool if template.needs <= words.keys()]
+        return dice.pick(usable).fill(words) if usable else ""
+
+
+def say_some(dice: Dice, pool: Pool, words: Mapping[str, str], count: int) -> list[str]:
+    """At most `count` different templates of the pool, filled."""
+    left = list(pool)
+    said: list[str] = []
+    while left and len(said) < count:
+        at = dice.below(len(left))
+        if left[at].needs <= words.keys():
+            said.append(left[at].fill(words))
+        left[at] = left[-1]
+        left.pop()
+    return said
+
+
+def open_with(dice: Dice, styles: Mapping[str, Pool], style: str, words: Mapping[str, str]) -> str:
+    """An opening in a style, or in the first other style that this person can fill."""
+    for name in (style, *STYLES):
+        if said := say(dice, styles[name], words):
+            return said
+    return ""
+
+
+def style_walk(dice: Dice, count: int) -> list[str]:
+    """Opening styles of neighbouring texts: random, and never twice the same in a row."""
+    at = dice.below(len(STYLES))
+    walk = []
+    for _ in range(count):
+        walk.append(STYLES[at])
+        at = (at + 1 + dice.below(len(STYLES) - 1)) % len(STYLES)
+    return walk
+
+
+def paragraph(dice: Dice, parts: Sequence[str], keep: Collection[int], wanted_characters: int) -> str:
+    """Join parts in their order: those at `keep` always, others at random while they fit the wanted length."""
+    chosen = {i for i in keep if parts[i]}
+    length = sum(len(parts[i]) + 2 for i in chosen)
+    for i in dice.shuffled([i for i in range(len(parts)) if i not in chosen and parts[i]]):
+        if length >= _ENOUGH * wanted_characters:
+            break
+        if length + len(parts[i]) + 2 <= _TOO_MUCH * wanted_characters:
+            chosen.add(i)
+            length += len(parts[i]) + 2
+    return sentences(parts[i] for i in sorted(chosen))
+
+
+def trait(person: Person, name: str, number: int) -> str:
+    """The `number`-th trait phrase of a person, a verb phrase: each number gives another one, whatever the call."""
+    phrases = PEOPLE["traits"][name][person.bands[name]]
+    filled: str = phrases[person.index(number, len(phrases), TRAITS.index(name))].fill(person.words)
+    return filled
+
+
+def with_trait(words: Mapping[str, str], phrase: str) -> dict[str, str]:
+    """The words with a trait phrase: `traco` after a subject, `Traco` to begin a sentence."""
+    return {**words, "traco": proclitic(phrase), "Traco": upper_first(phrase)}
+
+
+def quirk(person: Person, number: int) -> str:
+    """The `number`-th small flaw of a person, a sentence: each number gives another one."""
+    quirks = PEOPLE["quirks"]
+    filled: str = quirks[person.index(number, len(quirks), len(TRAITS))].fill(person.words)
+    return filled
+
+
+def regional(person: Person, dice: Dice) -> dict[str, str]:
+    """One fact of each kind that the record offers, as words for templates."""
+    chosen = {key: dice.pick(facts) for key, facts in person.facts.items() if facts}
+    if "prato" in chosen:
+        chosen["prato"] = dish(chosen["prato"])
+    if "ritmo" in chosen:
+        chosen["ritmo"] = lower_first(chosen["ritmo"])
+    return chosen

@@ -1,0 +1,212 @@
+"""The person behind a record block: everything the writer may know, ready to be put into templates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+from udfs import prompts
+from udfs.offline_writer import lexicon
+from udfs.offline_writer.choice import Dice
+from udfs.offline_writer.grammar import (
+    city_article,
+    contract,
+    lower_first,
+    state_article,
+    upper_first,
+    with_article,
+)
+
+# How often the texts of the reference set repeat a field of the record: state 0.82, age 0.65, occupation 0.87.
+SAYS_STATE = 0.83
+SAYS_AGE = 0.65
+SAYS_OCCUPATION = 0.86
+SEASONED_YEARS = 40
+
+TRAITS = tuple(prompts.TRAIT_LABELS)
+_STAGES = (
+    ("procura trabalho", "looks"),
+    ("estuda", "studies"),
+    ("aposentad", "retired"),
+    ("cuida da casa", "home"),
+    ("não trabalha", "other"),
+    ("trabalha", "works"),
+)
+_PLAIN_TRADE = {"studies": "estuda", "home": "cuida da casa"}
+_MANNER = (
+    ("servidor", "como servidor{a} do serviço público"),
+    ("tem o próprio negócio", "à frente do próprio negócio"),
+    ("ajuda no negócio", "ajudando no que é da família"),
+)
+_UNIONS = (
+    (prompts.SPOUSE_APART, "casad{o} longe"),
+    (prompts.WITH_PARTNER, "junt{o}"),
+    ("solteir", "solteir{o}"),
+    ("casad", "casad{o}"),
+    ("separad", "separad{o}"),
+    ("divorciad", "divorciad{o}"),
+    ("viúv", "viúv{o}"),
+)
+_POOR = frozenset(words for end, words in prompts.INCOME_STEPS if end <= 2.0)
+_RICH = frozenset(words for end, words in prompts.INCOME_STEPS if end > 5.0)
+
+
+@dataclass
+class Person:
+    """A record as the writer sees it.
+
+    `words` fills templates: a key is missing when the record lacks the value or when this person's texts leave it
+    unsaid. `key` starts every `Dice`; it has no attempt in it, so what must agree between the two calls does.
+    """
+
+    key: str
+    attempt: str
+    words: dict[str, str]
+    stage: str
+    age_years: int
+    is_rural: bool
+    trade: lexicon.Trade
+    trade_key: str
+    bands: dict[str, int]
+    schooling: str
+    union: str
+    religion: str
+    purse: str
+    is_own_boss: bool
+    facts: dict[str, list[str]] = field(default_factory=dict)
+
+    @cached_property
+    def _seed(self) -> int:
+        return self.dice("person", with_attempt=False).below(1 << 16)
+
+    def index(self, number: int, limit: int, salt: int = 0) -> int:
+        """The `number`-th of `limit` things, another one for each number below `limit` (7 divides no list's length)."""
+        return (self._seed // (salt * 5 + 1) + salt + 7 * number) % limit
+
+    def dice(self, name: str, *, with_attempt: bool = True) -> Dice:
+        return Dice(f"{self.key}|{name}|{self.attempt if with_attempt else ''}")
+
+
+@lru_cache(maxsize=1)
+def _bands() -> dict[str, tuple[str, int]]:
+    """Every wording of a trait in the block, back to the trait and its band."""
+    return {
+        prompts.inflect(words, sex): (trait, band)
+        for trait, bands in prompts.TRAIT_WORDS.items()
+        for band, words in enumerate(bands)
+        for sex in "FM"
+    }
+
+
+def read(record: Mapping[str, str]) -> Person:
+    """Understand a parsed record block; a missing or odd line is passed over, never an error."""
+    name = record.get(prompts.FULL_NAME) or record.get(prompts.FIRST_NAME) or "Esta pessoa"
+    first = record.get(prompts.FIRST_NAME) or name.split()[0]
+    city = record.get(prompts.CITY, "")
+    digits = re.search(r"\d+", record.get(prompts.AGE, ""))
+    age_years = int(digits[0][:3]) if digits else 40
+    stage = next((code for words, code in _STAGES if words in record.get(prompts.STAGE, "")), "")
+    stage = stage or ("works" if record.get(prompts.OCCUPATION) else "other")
+    # The whole record: two persons of one name, city and age are still two persons.
+    key = "|".join(value for label, value in record.items() if label != prompts.VERSION)
+    trade_key, trade = _trade(record, stage)
+    income = record.get(prompts.INCOME, "")
+    position = record.get(prompts.POSITION, "")
+    person = Person(
+        key=key,
+        attempt=record.get(prompts.VERSION, "0"),
+        words=_words(record, key, name, first, city, stage, age_years, trade),
+        stage=stage,
+        age_years=age_years,
+        is_rural="rural" in record.get(prompts.ZONE, ""),
+        trade=trade,
+        trade_key=trade_key,
+        bands=dict.fromkeys(TRAITS, 2),
+        schooling=record.get(prompts.SCHOOLING, ""),
+        union=next((code for words, code in _UNIONS if words in record.get(prompts.UNION, "")), ""),
+        religion=record.get(prompts.RELIGION, ""),
+        purse="high" if income in _RICH else "low" if income in _POOR or not income else "mid",
+        is_own_boss="própri" in position or position.startswith("ajuda"),
+    )
+    for trait, label in prompts.TRAIT_LABELS.items():
+        found = _bands().get(record.get(label, ""))
+        if found and found[0] == trait:
+            person.bands[trait] = found[1]
+    for key_, label in (
+        ("prato", prompts.DISHES),
+        ("festa", prompts.FEASTS),
+        ("lugar_reg", prompts.PLACES),
+        ("ritmo", prompts.MUSIC),
+    ):
+        person.facts[key_] = [fact for fact in record.get(label, "").split(prompts.FACT_SEPARATOR) if fact.strip()]
+    return person
+
+
+def _trade(record: Mapping[str, str], stage: str) -> tuple[str, lexicon.Trade]:
+    title = record.get(prompts.OCCUPATION if stage == "works" else prompts.FORMER, "")
+    if stage in ("works", "looks", "retired"):
+        if title and (found := lexicon.trade_of(title)):
+            return found
+        area = record.get(prompts.AREA, "")
+        if area in lexicon.PLAIN_TRADES:
+            return area, lexicon.PLAIN_TRADES[area]
+    key = _PLAIN_TRADE.get(stage, "vida")
+    return key, lexicon.PLAIN_TRADES[key]
+
+
+def _words(
+    record: Mapping[str, str],
+    key: str,
+    name: str,
+    first: str,
+    city: str,
+    stage: str,
+    age_years: int,
+    trade: lexicon.Trade,
+) -> dict[str, str]:
+    feminine = record.get(prompts.PERSON, "") != "homem"
+    says = Dice(f"{key}|says")
+    says_state, says_age, says_work = (says.chance(p) for p in (SAYS_STATE, SAYS_AGE, SAYS_OCCUPATION))
+    words = {
+        "nome": name,
+        "p": first,
+        "o": "a" if feminine else "o",
+        "a": "a" if feminine else "",
+        "m": "a" if feminine else "m",
+        "ela": "ela" if feminine else "ele",
+        "at": trade.at,
+    }
+    if age_years >= SEASONED_YEARS:
+        words["vivido"] = ""  # opens templates that only fit someone who has lived
+    if stage == "retired":
+        words["parou"] = ""
+    if city:
+        article = city_article(city)
+        words["cidade"] = with_article(article, city)
+        words["em_cidade"], words["de_cidade"] = contract("em", article, city), contract("de", article, city)
+    if says_age:
+        words["anos"], words["idade"] = str(age_years), f"{age_years} anos"
+    state = record.get(prompts.STATE, "")
+    if state and says_state:
+        article = state_article(state)
+        words["o_estado"] = with_article(article, state)
+        words["em_estado"], words["de_estado"] = contract("em", article, state), contract("de", article, state)
+    if region := record.get(prompts.REGION):
+        words["o_regiao"] = f"o {region}"
+    uma = "uma" if feminine else "um"
+    if (title := record.get(prompts.OCCUPATION)) and stage == "works" and says_work:
+        words["prof"], words["um_prof"] = lower_first(title), f"{uma} {lower_first(title)}"
+    if (former := record.get(prompts.FORMER)) and stage in ("looks", "retired"):
+        words["antes"] = lower_first(former)
+    position = record.get(prompts.POSITION, "")
+    if not position.startswith("ajuda"):
+        words["ganha_a_vida"] = "ganha a vida"
+    if position:
+        manner = next((manner for start, manner in _MANNER if start in position), position)
+        words["modo"] = manner.replace("{a}", words["a"])
+    for word in ("em_cidade", "de_cidade", "em_estado", "ela", "ganha_a_vida"):
+        if word in words:
+            words[upper_first(word)] = upper_first(words[word])
+    return words

@@ -1,0 +1,332 @@
+"""From a stored raw answer to a checked one: parsing, repair by class, and what a row of texts must satisfy.
+
+Strict JSON first; then shapes that servers are known to produce (harmony tokens, fences, prose around, the object
+twice); then json_repair. An answer that was cut (`finish_reason` "length") is accepted only if it needed nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import Any, Protocol
+
+import json_repair
+
+from udfs.prompts import ATTRIBUTE_FIELDS, PERSONA_FIELDS
+
+NARRATIVES = tuple(field for field in ATTRIBUTE_FIELDS if not field.endswith("_list"))
+LISTS = tuple(field for field in ATTRIBUTE_FIELDS if field.endswith("_list"))
+NAMED_FIELDS = ("cultural_background", *PERSONA_FIELDS)
+
+
+class ReasonCode(str, Enum):
+    """Why an answer is not accepted; `message` is the sentence for asking again."""
+
+    ANSWER_EMPTY = "answer_empty"
+    ANSWER_TRUNCATED = "answer_truncated"
+    NOT_JSON = "not_json"
+    SCHEMA = "schema"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    NAME_MISSING = "name_missing"
+    MUNICIPALITY_MISSING = "municipality_missing"
+    LIST_INVALID = "list_invalid"
+    REPEATED_TEXT = "repeated_text"
+
+    @property
+    def message(self) -> str:
+        return _MESSAGES[self]
+
+
+_MESSAGES = {
+    ReasonCode.ANSWER_EMPTY: "A resposta veio vazia: responda com o objeto JSON pedido.",
+    ReasonCode.ANSWER_TRUNCATED: "A resposta foi cortada antes do fim: pense menos e escreva textos mais curtos.",
+    ReasonCode.NOT_JSON: "A resposta não é um objeto JSON válido: responda só com o objeto, sem nada antes ou depois.",
+    ReasonCode.SCHEMA: "O objeto não segue o esquema: use exatamente os campos e os tipos pedidos.",
+    ReasonCode.TOO_SHORT: "Há texto curto demais: escreva mais.",
+    ReasonCode.TOO_LONG: "Há texto longo demais: escreva menos.",
+    ReasonCode.NAME_MISSING: "Falta o nome da pessoa em um texto que precisa dele.",
+    ReasonCode.MUNICIPALITY_MISSING: "Nenhum texto diz o nome da cidade da pessoa.",
+    ReasonCode.LIST_INVALID: "Uma das listas não serve: use de 3 a 8 itens curtos, sem repetir nenhum.",
+    ReasonCode.REPEATED_TEXT: "Dois campos trazem o mesmo texto: escreva um diferente para cada campo.",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with an answer: call 1 or 2, the reason, and the field and figures in `detail`."""
+
+    call: int
+    reason: ReasonCode
+    detail: str = ""
+
+    @property
+    def message(self) -> str:
+        """The sentence for asking again, in Portuguese."""
+        return f"{self.reason.message} ({self.detail})" if self.detail else self.reason.message
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """The outcome of parsing: `answer` or `reason`, never both. `repairs` names what had to be mended, in order."""
+
+    answer: dict[str, Any] | None
+    reason: ReasonCode | None = None
+    detail: str = ""
+    repairs: tuple[str, ...] = ()
+
+    @property
+    def message(self) -> str:
+        """The sentence for asking again; empty when the answer was accepted."""
+        if self.reason is None:
+            return ""
+        return Problem(0, self.reason, self.detail).message
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Lengths in characters, both ends allowed."""
+
+    min_narrative: int = 300
+    max_narrative: int = 2500
+    min_persona: int = 60
+    max_persona: int = 700
+    min_items: int = 3
+    max_items: int = 8
+    max_item: int = 80
+
+
+DEFAULT_BOUNDS = Bounds()
+
+
+class SchemaValidator(Protocol):
+    """What `jsonschema_rs.validator_for(schema)` returns."""
+
+    def is_valid(self, instance: Any) -> bool: ...
+    def iter_errors(self, instance: Any) -> Iterator[Any]: ...
+
+
+_HARMONY = re.compile(r"<\|[a-z_]+\|>")
+_FENCE = re.compile(r"```[a-zA-Z]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
+_DECODER = json.JSONDecoder(strict=False)  # a raw newline inside a string is kept as it is: json_repair changes it
+
+
+def parse_answer(content: str | None, finish_reason: str | None, schema_validator: SchemaValidator) -> Parsed:
+    """Parse one raw answer and check it against its schema. Never raises on any content."""
+    truncated = finish_reason == "length"
+    repairs: tuple[str, ...] = ()
+    if content is None or not content.strip():
+        return Parsed(None, ReasonCode.ANSWER_TRUNCATED if truncated else ReasonCode.ANSWER_EMPTY)
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        if truncated:
+            return Parsed(None, ReasonCode.ANSWER_TRUNCATED)
+        value, repairs = _mend(content)
+    if not isinstance(value, dict):
+        return Parsed(None, ReasonCode.NOT_JSON, repairs=repairs)
+    if not schema_validator.is_valid(value):
+        reason, detail = _first_error(schema_validator, value)
+        return Parsed(None, reason, detail, repairs)
+    return Parsed(value, repairs=repairs)
+
+
+def _mend(content: str) -> tuple[Any, tuple[str, ...]]:
+    """The object inside a malformed answer and the classes of what was wrong; (None, ...) if there is none."""
+    repairs: list[str] = []
+    text = content
+    if _HARMONY.search(text):
+        repairs.append("harmony")
+        text = _final_message(text)
+    if (fence := _FENCE.search(text)) and "{" in fence[1]:
+        repairs.append("fence")
+        text = fence[1]
+    start = text.find("{")
+    if start < 0:
+        return None, tuple(repairs)
+    try:
+        value, end = _DECODER.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return _json_repair(text[start:]), (*repairs, "json_repair")
+    if text[:start].strip() or (text[end:].strip() and not text[end:].lstrip().startswith("{")):
+        repairs.append("prose")
+    if text[end:].lstrip().startswith("{"):
+        repairs.append("doubled")
+    return value, tuple(repairs) or ("control_character",)
+
+
+def _final_message(text: str) -> str:
+    """The last message of a harmony transcript that holds an object, without any special token."""
+    parts = [part for part in _HARMONY.split(text) if "{" in part]
+    return parts[-1] if parts else ""
+
+
+def _json_repair(text: str) -> Any:
+    try:
+        value = json_repair.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(value, list):
+        return next((item for item in value if isinstance(item, dict)), None)
+    return value
+
+
+def _first_error(schema_validator: SchemaValidator, value: Any) -> tuple[ReasonCode, str]:
+    """The first error by field name, with the field: the same for the same answer, whatever the validator's order."""
+    found = sorted(
+        (".".join(str(part) for part in error.instance_path), type(error.kind).__name__, error.message)
+        for error in schema_validator.iter_errors(value)
+    )
+    path, kind, message = found[0]
+    in_list = path.split(".")[0] in LISTS
+    if kind.endswith(("MinLength", "MaxLength", "MinItems", "MaxItems")):
+        reason = ReasonCode.TOO_SHORT if "_Min" in f"_{kind.split('_')[-1]}" else ReasonCode.TOO_LONG
+        return (ReasonCode.LIST_INVALID if in_list else reason), path
+    # The message quotes the value for wrong types: a whole text would drown the prompt that carries it.
+    return ReasonCode.SCHEMA, f"{path}: {message}"[:200].removeprefix(": ")
+
+
+@lru_cache(maxsize=65536)
+def fold(text: str) -> str:
+    """Lower case without accents, anything but letters and digits as one space: for comparing words."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join(re.sub(r"[^a-z0-9]+", " ", "".join(c for c in plain if not unicodedata.combining(c))).split())
+
+
+def _folded_texts(texts: Iterable[str]) -> str:
+    return " | ".join(fold.__wrapped__(text) for text in texts)
+
+
+def _has_words(folded: str, words: str) -> bool:
+    return bool(words) and f" {words} " in f" {folded} "
+
+
+def check_call(
+    call: int, answer: Mapping[str, Any], person: Mapping[str, Any], bounds: Bounds = DEFAULT_BOUNDS
+) -> list[Problem]:
+    """What is wrong with one answer that already follows its schema: lengths, lists, the name where it must be."""
+    problems: list[Problem] = []
+    texts = NARRATIVES if call == 1 else PERSONA_FIELDS
+    shortest, longest = (
+        (bounds.min_narrative, bounds.max_narrative) if call == 1 else (bounds.min_persona, bounds.max_persona)
+    )
+    first_name = fold(str(person.get("first_name") or ""))
+    seen: dict[str, str] = {}
+    for field in texts:
+        text = answer.get(field)
+        if not isinstance(text, str):
+            problems.append(Problem(call, ReasonCode.SCHEMA, field))
+            continue
+        length = len(text.strip())
+        if length < shortest:
+            problems.append(Problem(call, ReasonCode.TOO_SHORT, f"{field}: {length} caracteres, mínimo {shortest}"))
+        if length > longest:
+            problems.append(Problem(call, ReasonCode.TOO_LONG, f"{field}: {length} caracteres, máximo {longest}"))
+        folded = _folded_texts((text,))
+        if field in NAMED_FIELDS and first_name and not _has_words(folded, first_name):
+            problems.append(Problem(call, ReasonCode.NAME_MISSING, f"{field}: {person['first_name']}"))
+        if folded in seen:
+            problems.append(Problem(call, ReasonCode.REPEATED_TEXT, f"{seen[folded]}, {field}"))
+        seen.setdefault(folded, field)
+    if call == 1:
+        problems += [
+            Problem(call, ReasonCode.LIST_INVALID, f"{field}: {fault}")
+            for field in LISTS
+            if (fault := _list_fault(answer.get(field), bounds))
+        ]
+    return problems
+
+
+def _list_fault(items: Any, bounds: Bounds) -> str | None:
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        return "não é uma lista de textos"
+    if not bounds.min_items <= len(items) <= bounds.max_items:
+        return f"{len(items)} itens"
+    if any(not item.strip() or len(item) > bounds.max_item for item in items):
+        return "item vazio ou longo demais"
+    if len({fold(item) for item in items}) < len(items):
+        return "itens repetidos"
+    return None
+
+
+def check_record(
+    call1: Mapping[str, Any], call2: Mapping[str, Any], person: Mapping[str, Any], bounds: Bounds = DEFAULT_BOUNDS
+) -> list[Problem]:
+    """What is wrong with the two answers of a record; the municipality must be in the ten texts taken together."""
+    problems = check_call(1, call1, person, bounds) + check_call(2, call2, person, bounds)
+    municipality = str(person.get("municipality_name") or "")
+    if municipality and not _has_words(_folded_texts(record_texts(call1, call2)), fold(municipality)):
+        problems.append(Problem(1, ReasonCode.MUNICIPALITY_MISSING, municipality))
+    return problems
+
+
+def record_texts(call1: Mapping[str, Any], call2: Mapping[str, Any]) -> list[str]:
+    """The ten texts of a record, lists left out."""
+    pairs = [(call1, field) for field in NARRATIVES] + [(call2, field) for field in PERSONA_FIELDS]
+    return [answer[field] for answer, field in pairs if isinstance(answer.get(field), str)]
+
+
+# Stems of titles whose first word says only the rank: the word that names the craft comes later.
+_RANK = re.compile(
+    "agente?|ajudant|analist|assistent|auxiliar?|chefe|condut|coordenad|diret|dirigent|encarregad|especialist|gerent|"
+    "inspet|instrut|mestr|montad|oficia?l?|operad|preparad|praca|produt|servent|supervis|tecnic|tecnolog|trabalhad"
+)
+_EMPTY_WORD = re.compile("[ao]s?|e|d[eao]s?|em|n[ao]s?|por|para|com|geral|outr[ao]s?|similares|afins")
+_ENDING = re.compile(r"(oes|aes|ais|eis|ora|oras|ores|or|as|os|es|a|o|e|s)$")
+
+
+def _stem(word: str) -> str:
+    """A word without its gender and number ending; short words are left whole."""
+    stem = _ENDING.sub("", word)
+    return stem if len(stem) >= 4 else word
+
+
+def occupation_stems(title: str) -> tuple[str, ...]:
+    """Stems of which one must begin a word: the main word, and for titles of rank the craft that follows."""
+    words = [word for word in fold(title).split() if not _EMPTY_WORD.fullmatch(word)]
+    if not words:
+        return ()
+    stems = [_stem(word) for word in words]
+    if _RANK.fullmatch(stems[0]) and len(stems) > 1:
+        return (stems[1],)
+    return (stems[0],)
+
+
+_UNITS: list[str] = re.findall(
+    r"\w+",
+    "zero um dois tres quatro cinco seis sete oito nove dez onze doze treze quatorze quinze dezesseis dezessete "
+    "dezoito dezenove",
+)
+_TENS = ("vinte", "trinta", "quarenta", "cinquenta", "sessenta", "setenta", "oitenta", "noventa")
+
+
+def _age_words(age_years: int) -> str:
+    if age_years < 20:
+        return _UNITS[age_years]
+    if age_years >= 100:
+        return "cem" if age_years == 100 else f"cento e {_age_words(age_years - 100)}"
+    tens, unit = divmod(age_years, 10)
+    return _TENS[tens - 2] + (f" e {_UNITS[unit]}" if unit else "")
+
+
+def mentions(texts: Sequence[str], person: Mapping[str, Any]) -> dict[str, bool]:
+    """Whether the texts, taken together, say what the record says: for rates over the set, never to reject a row.
+
+    Returns:
+        `name`, `municipality`, `state`, `age`, `occupation`; what the record lacks is not said.
+    """
+    folded = _folded_texts(texts)
+    age_years = int(person["age_years"])
+    stems = occupation_stems(str(person.get("occupation_title") or ""))
+    return {
+        "name": _has_words(folded, fold(str(person.get("first_name") or ""))),
+        "municipality": _has_words(folded, fold(str(person.get("municipality_name") or ""))),
+        "state": _has_words(folded, fold(str(person.get("state_name") or ""))),
+        "age": _has_words(folded, str(age_years)) or _has_words(folded, f"{_age_words(age_years)} anos"),
+        "occupation": any(f" {stem}" in f" {folded}" for stem in stems),
+    }

@@ -1,0 +1,401 @@
+"""Prompts: the record in everyday Portuguese, the two chained requests and the keys under which answers are stored.
+
+Nothing is read from disk here: the caller passes the packaged texts as a `PromptSet`. The labels and the wording of the
+record block are versioned with the prompt (`conf/prompts/version.txt`): change one, change the version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+Message = dict[str, str]
+
+ATTRIBUTE_FIELDS = (
+    "cultural_background",
+    "skills_and_expertise",
+    "skills_and_expertise_list",
+    "hobbies_and_interests",
+    "hobbies_and_interests_list",
+    "career_goals_and_ambitions",
+)
+PERSONA_FIELDS = (
+    "professional_persona",
+    "sports_persona",
+    "arts_persona",
+    "travel_persona",
+    "culinary_persona",
+    "persona",
+)
+
+
+@dataclass(frozen=True)
+class PromptSet:
+    """The packaged texts of one prompt version; the schemas are JSON text."""
+
+    version: str
+    attributes_system: str
+    personas_system: str
+    attributes_schema: str
+    personas_schema: str
+
+
+# Labels of the record block, in the order in which they are written.
+FULL_NAME = "Nome completo"
+FIRST_NAME = "Primeiro nome"
+PERSON = "Pessoa"
+AGE = "Idade"
+CITY = "Cidade"
+STATE = "Estado"
+REGION = "Região"
+ZONE = "Onde mora"
+SCHOOLING = "Estudo"
+UNION = "Estado civil"
+STAGE = "Momento de vida"
+OCCUPATION = "Profissão"
+AREA = "Tipo de trabalho"
+POSITION = "Como trabalha"
+INCOME = "Quanto ganha"
+FORMER = "Profissão de antes"
+RELIGION = "Religião"
+TRAIT_LABELS = MappingProxyType(
+    {
+        "openness": "Diante do novo",
+        "conscientiousness": "Com as obrigações",
+        "extraversion": "No meio de gente",
+        "agreeableness": "No trato com os outros",
+        "neuroticism": "Nos dias difíceis",
+    }
+)
+DISHES = "Pratos da região"
+FEASTS = "Festas e tradições da região"
+PLACES = "Lugares da região"
+MUSIC = "Ritmos e danças da região"
+VERSION = "Versão do texto"
+LABELS = frozenset(
+    {FULL_NAME, FIRST_NAME, PERSON, AGE, CITY, STATE, REGION, ZONE, SCHOOLING, UNION, STAGE, OCCUPATION, AREA, POSITION}
+    | {INCOME, FORMER, RELIGION, DISHES, FEASTS, PLACES, MUSIC, VERSION}
+    | set(TRAIT_LABELS.values())
+)
+FACT_SEPARATOR = "; "
+
+ZONE_WORDS = MappingProxyType({"urbana": "na cidade", "rural": "na zona rural"})
+# Each census level is a range, so the words say only what holds for everyone in it.
+SCHOOLING_WORDS = MappingProxyType(
+    {
+        "Sem instrução e fundamental incompleto": "não terminou o ensino fundamental",
+        "Fundamental completo e médio incompleto": "tem o ensino fundamental completo, não tem o médio",
+        "Médio completo e superior incompleto": "tem o ensino médio completo, não tem faculdade completa",
+        "Superior completo": "tem faculdade completa",
+    }
+)
+MARITAL_WORDS = MappingProxyType(
+    {
+        "Solteiro": "solteir{o}",
+        "Casado": "casad{o}",
+        "Separado": "separad{o}",
+        "Divorciado": "divorciad{o}",
+        "Viúvo": "viúv{o}",
+    }
+)
+WITH_PARTNER = "vive com companheiro ou companheira"
+SPOUSE_APART = "não mora com o cônjuge"
+STAGE_WORDS = MappingProxyType(
+    {
+        "ocupado": "trabalha",
+        "desocupado": "procura trabalho",
+        "estudante": "estuda",
+        "aposentado": "é aposentad{o}",
+        "cuida do lar": "cuida da casa",
+        "outro": "não trabalha no momento",
+    }
+)
+AREA_WORDS = MappingProxyType(
+    {
+        "Diretor ou gerente": "direção e gerência",
+        "Profissional das ciências ou intelectual": "profissão que pede muito estudo",
+        "Técnico ou profissional de nível médio": "serviço técnico",
+        "Trabalhador de apoio administrativo": "escritório e atendimento",
+        "Trabalhador dos serviços, vendedor do comércio ou mercado": "comércio e serviços às pessoas",
+        "Trabalhador qualificado da agropecuária, florestal, da caça ou da pesca": "roça, criação, mata ou pesca",
+        "Trabalhador qualificado, operário ou artesão da construção, das artes mecânicas ou de outro ofício": (
+            "obra, oficina ou ofício manual"
+        ),
+        "Operador de instalação ou máquina ou montador": "máquinas, fábrica ou transporte",
+        "Ocupação elementar": "limpeza, carga ou ajuda em geral",
+        "Membro das forças armadas, policial ou bombeiro militar": "quartel, polícia ou bombeiros",
+    }
+)
+POSITION_WORDS = MappingProxyType(
+    {
+        "privado com carteira": "com carteira assinada",
+        "privado sem carteira": "sem carteira assinada",
+        "doméstico com carteira": "em casa de família, com carteira assinada",
+        "doméstico sem carteira": "em casa de família, sem carteira assinada",
+        "público com carteira": "no serviço público, com carteira assinada",
+        "público sem carteira": "no serviço público, sem carteira assinada",
+        "militar ou estatutário": "é servidor{a} do serviço público",
+        "empregador": "tem o próprio negócio, com gente contratada",
+        "conta própria": "por conta própria",
+        "familiar auxiliar": "ajuda no negócio ou na roça da família, sem salário",
+    }
+)
+MILITARY_AREA = AREA_WORDS["Membro das forças armadas, policial ou bombeiro militar"]
+MILITARY_POSITION = "na carreira militar"
+MEI_POSITION = "por conta própria, como MEI"
+RELIGION_WORDS = MappingProxyType(
+    {
+        "católica": "é católic{o}",
+        "evangélica": "é evangélic{o}",
+        "sem religião": "não tem religião",
+        "espírita": "é espírita",
+        "umbanda e candomblé": "é da umbanda ou do candomblé",
+        "outra": "segue outra religião",
+    }
+)
+# Minimum wage of 2022, the year to whose level `income_brl` was moved.
+MINIMUM_WAGE_BRL = 1212.0
+INCOME_STEPS = (
+    (0.01, "não recebe dinheiro por esse trabalho"),
+    (0.5, "menos de meio salário mínimo"),
+    (0.9, "menos de um salário mínimo"),
+    (1.15, "cerca de um salário mínimo"),
+    (2.0, "entre um e dois salários mínimos"),
+    (3.0, "entre dois e três salários mínimos"),
+    (5.0, "entre três e cinco salários mínimos"),
+    (10.0, "entre cinco e dez salários mínimos"),
+    (math.inf, "mais de dez salários mínimos"),
+)
+# Upper ends of the five bands of a T score (mean 50, deviation 10); the last band is open.
+TRAIT_BAND_ENDS = (35, 45, 55, 65)
+TRAIT_WORDS = MappingProxyType(
+    {
+        "openness": (
+            "desconfia de novidade e faz as coisas sempre do mesmo jeito",
+            "prefere o que já conhece, mas aceita mudar quando vê vantagem",
+            "gosta de aprender uma coisa ou outra, sem largar os costumes",
+            "é curios{o}, puxa conversa sobre assuntos novos e experimenta o que não conhece",
+            "vive atrás de ideias e experiências novas, e às vezes se perde no meio delas",
+        ),
+        "conscientiousness": (
+            "deixa quase tudo para a última hora e vive procurando as próprias coisas",
+            "faz o que precisa, mas adia e se distrai com facilidade",
+            "é organizad{o} com o que importa e relaxad{o} com o resto",
+            "planeja o dia, cumpre horário e não gosta de serviço malfeito",
+            "é caprichos{o} ao extremo, faz lista de tudo e cobra demais de si e dos outros",
+        ),
+        "extraversion": (
+            "é calad{o}, evita grupo grande e precisa de sossego para descansar",
+            "fala pouco no começo e se solta só com quem conhece bem",
+            "gosta de companhia e também de ficar só",
+            "puxa conversa com facilidade e se anima no meio de gente",
+            "fala com todo mundo, enche a casa de gente e custa a ficar em silêncio",
+        ),
+        "agreeableness": (
+            "diz o que pensa sem rodeios, compra briga e não cede fácil",
+            "é desconfiad{o} com quem não conhece e defende o seu primeiro",
+            "ajuda quando pode, mas sabe dizer não",
+            "é paciente, ouve antes de falar e gosta de ajudar",
+            "se põe no lugar de todo mundo e acaba dizendo sim quando queria dizer não",
+        ),
+        "neuroticism": (
+            "quase nada tira a sua calma, e há quem ache que não se importa",
+            "leva os problemas com calma e dorme bem",
+            "se preocupa de vez em quando, mas logo se recompõe",
+            "se preocupa antes da hora e demora a esquecer uma palavra atravessada",
+            "se aflige com pouco, perde o sono e muda de humor ao longo do dia",
+        ),
+    }
+)
+
+CALL1_HEADER = "Textos da primeira etapa:"
+PROBLEMS_HEADER = "A resposta anterior foi recusada. Corrija isto na nova resposta:"
+RECORD_HEADER = "Ficha da pessoa:"
+SCHEMA_HEADER = "Esquema do objeto JSON:"
+
+
+def inflect(template: str, sex: str) -> str:
+    """Put the gender endings into a template: `{o}` is o/a, `{a}` is nothing/a (`servidor{a}`)."""
+    feminine = sex == "F"
+    return template.replace("{o}", "a" if feminine else "o").replace("{a}", "a" if feminine else "")
+
+
+def trait_band(score: float) -> int:
+    """The band of a T score: 0 is far below the average, 4 far above it."""
+    return sum(score >= end for end in TRAIT_BAND_ENDS)
+
+
+def income_words(income_brl: float) -> str:
+    """A monthly income in minimum wages, in words and never exact."""
+    return next(words for end, words in INCOME_STEPS if income_brl / MINIMUM_WAGE_BRL < end)
+
+
+def union_words(marital_status: str, in_union: bool, sex: str) -> str:
+    """Marital status and union in one phrase: `solteira, vive com companheiro ou companheira`."""
+    status = inflect(MARITAL_WORDS[marital_status], sex)
+    if marital_status == "Casado":
+        return status if in_union else f"{status}, {SPOUSE_APART}"
+    return f"{status}, {WITH_PARTNER}" if in_union else status
+
+
+def _position_words(person: Mapping[str, Any], area: str | None) -> str | None:
+    position = _given(person, "position")
+    if position is None:
+        return None
+    if position == "militar ou estatutário" and area == MILITARY_AREA:
+        return MILITARY_POSITION
+    if _given(person, "is_mei"):
+        return MEI_POSITION
+    return inflect(POSITION_WORDS[position], str(person["sex"]))
+
+
+def _given(person: Mapping[str, Any], column: str) -> Any:
+    """The value, or None for what is missing, null, not a number or blank (pandas writes nulls as NaN)."""
+    value = person.get(column)
+    if value is None or (isinstance(value, float) and math.isnan(value)) or value == "":
+        return None
+    return value
+
+
+def _facts(person: Mapping[str, Any], column: str) -> str | None:
+    items = person.get(column)
+    return FACT_SEPARATOR.join(str(item) for item in items) if items is not None and len(items) else None
+
+
+def record_block(person: Mapping[str, Any], attempt: int) -> str:
+    """The record as `rótulo: valor` lines in everyday Portuguese; race is never in it.
+
+    Args:
+        person: The columns of `core_persona__attribute`, `municipality_name`, `state_name`, `region_name`, and the
+            lists `regional_dishes`, `regional_feasts`, `regional_places`, `regional_music` (may be empty). Null columns
+            give no line.
+        attempt: Counts from 0; it closes the block, so another attempt is another prompt.
+    """
+    sex = str(person["sex"])
+    group = _given(person, "occupation_group")
+    area = AREA_WORDS[group] if group else None
+    names = (_given(person, "first_name"), _given(person, "middle_name"), _given(person, "last_name"))
+    income, education = _given(person, "income_brl"), _given(person, "education_level")
+    religion, zone = _given(person, "religion"), _given(person, "zone")
+    activity, marital = _given(person, "activity"), _given(person, "marital_status")
+    lines: list[tuple[str, Any]] = [
+        (FULL_NAME, " ".join(name for name in names if name)),
+        (FIRST_NAME, names[0]),
+        (PERSON, "mulher" if sex == "F" else "homem"),
+        (AGE, f"{int(person['age_years'])} anos"),
+        (CITY, _given(person, "municipality_name")),
+        (STATE, _given(person, "state_name")),
+        (REGION, _given(person, "region_name")),
+        (ZONE, ZONE_WORDS[zone] if zone else None),
+        (SCHOOLING, SCHOOLING_WORDS[education] if education else None),
+        (UNION, union_words(marital, bool(_given(person, "in_union")), sex) if marital else None),
+        (STAGE, inflect(STAGE_WORDS[activity], sex) if activity else None),
+        (OCCUPATION, _given(person, "occupation_title")),
+        (AREA, area),
+        (POSITION, _position_words(person, area)),
+        (INCOME, income_words(float(income)) if income is not None else None),
+        (FORMER, _given(person, "former_occupation_title")),
+        (RELIGION, inflect(RELIGION_WORDS[religion], sex) if religion else None),
+    ]
+    for trait, label in TRAIT_LABELS.items():
+        score = _given(person, trait)
+        lines.append((label, inflect(TRAIT_WORDS[trait][trait_band(float(score))], sex) if score is not None else None))
+    lines += [
+        (DISHES, _facts(person, "regional_dishes")),
+        (FEASTS, _facts(person, "regional_feasts")),
+        (PLACES, _facts(person, "regional_places")),
+        (MUSIC, _facts(person, "regional_music")),
+        (VERSION, attempt),
+    ]
+    return "\n".join(f"{label}: {' '.join(str(value).split())}" for label, value in lines if value is not None)
+
+
+_MARKS = " \t>*-"
+
+
+def parse_record_block(user_message: str) -> dict[str, str]:
+    """The lines of the last record block by label; empty if there is none. Never raises, whatever stands around."""
+    start = user_message.rfind(FULL_NAME)
+    while start >= 0 and user_message[user_message.rfind("\n", 0, start) + 1 : start].strip(_MARKS):
+        start = user_message.rfind(FULL_NAME, 0, start)
+    if start < 0:
+        return {}
+    record: dict[str, str] = {}
+    for line in user_message[start:].splitlines():
+        label, colon, value = line.partition(":")
+        label, value = label.strip(_MARKS), value.strip(" \t*")
+        if colon and value and label in LABELS:
+            record.setdefault(label, value)
+        if label == VERSION:
+            break
+    return record
+
+
+def render(
+    prompts: PromptSet,
+    call: Literal[1, 2],
+    person: Mapping[str, Any],
+    attempt: int,
+    call1_answer: Mapping[str, Any] | None = None,
+    problems: Sequence[str] = (),
+) -> list[Message]:
+    """One system and one user message; what is the same for everyone comes first, so that servers cache it.
+
+    A refused answer is never appended as a turn of the assistant (gpt-oss loses the schema over several turns): its
+    `problems` stand before the record, which is always last.
+    """
+    system, schema = (
+        (prompts.attributes_system, prompts.attributes_schema)
+        if call == 1
+        else (prompts.personas_system, prompts.personas_schema)
+    )
+    compact = json.dumps(json.loads(schema), ensure_ascii=False, separators=(",", ":"))
+    parts: list[str] = []
+    if call == 2:
+        if call1_answer is None:
+            raise ValueError("the second call quotes the answer to the first: pass call1_answer")
+        quoted = {field: call1_answer[field] for field in ATTRIBUTE_FIELDS if field in call1_answer}
+        parts.append(f"{CALL1_HEADER}\n```json\n{json.dumps(quoted, ensure_ascii=False, indent=1)}\n```")
+    if problems:
+        parts.append("\n".join([PROBLEMS_HEADER, *(f"- {problem}" for problem in problems)]))
+    parts.append(f"{RECORD_HEADER}\n{record_block(person, attempt)}")
+    return [
+        {"role": "system", "content": f"{system.strip()}\n\n{SCHEMA_HEADER}\n{compact}"},
+        {"role": "user", "content": "\n\n".join(parts)},
+    ]
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def request_body(
+    messages: Sequence[Message], schema: Mapping[str, Any], *, model: str, sampling: Mapping[str, Any]
+) -> bytes:
+    """The body of a chat completion with a strict answer schema; `sampling` values that are None are left out.
+
+    `sampling` holds temperature, top_p, max_completion_tokens, reasoning_effort, seed.
+    """
+    strict = {"type": "json_schema", "json_schema": {"name": "resposta", "strict": True, "schema": schema}}
+    given = {key: value for key, value in sampling.items() if value is not None}
+    return _canonical({**given, "model": model, "messages": list(messages), "response_format": strict})
+
+
+def request_key(
+    uuid: str,
+    call: int,
+    attempt: int,
+    model: str,
+    prompt_version: str,
+    schema: Mapping[str, Any],
+    sampling: Mapping[str, Any],
+    messages: Sequence[Message],
+) -> str:
+    """The identity of a paid answer: sha256 in hex over everything that could change it, timeouts excluded."""
+    parts = (uuid, call, attempt, model, prompt_version, schema, dict(sampling), list(messages))
+    return hashlib.sha256(_canonical(parts)).hexdigest()

@@ -1,0 +1,110 @@
+"""HTTP under the model client: sockets, timeouts, and what a failure below HTTP means."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable, Mapping
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from census.errors import ConfigError, ModelError
+from udfs.endpoints import Dropped, TryFailed, Unreachable
+
+
+def open_session(*, hosts: int, sockets: int, verify: str | bool) -> requests.Session:
+    """A session for many threads: it keeps as many sockets as there are threads, and no retry of its own.
+
+    Args:
+        hosts: Servers to keep a pool for.
+        sockets: Kept open to each of them; fewer than threads would close and open them all the time.
+        verify: True, or a PEM file of certificate authorities.
+    """
+    if isinstance(verify, str) and not os.path.isfile(verify):
+        raise ConfigError(f"llm.ca_bundle names {verify}, which is no file on this machine")
+    session = requests.Session()
+    session.trust_env = False  # no proxy and no .netrc of the machine, and 0.2 ms less a request
+    session.verify = verify
+    adapter = HTTPAdapter(pool_connections=hosts, pool_maxsize=sockets, pool_block=False)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def exchange(
+    session: requests.Session,
+    request: requests.PreparedRequest,
+    url: str,
+    timeouts: tuple[float, float],
+    *,
+    deadline: float,
+    monotonic: Callable[[], float],
+) -> tuple[int, Mapping[str, str], bytes]:
+    """Send, read to the end, and return status, headers and body.
+
+    Args:
+        url: The endpoint as errors name it.
+        timeouts: To connect, and to wait for bytes, in seconds.
+        deadline: When all must be over, on the clock `monotonic`.
+
+    Raises:
+        TryFailed: The network failed in a way that may pass.
+        ModelError: It will not pass (address, certificate).
+    """
+    remaining = max(0.05, deadline - monotonic())
+    connect, read = (min(timeout, remaining) for timeout in timeouts)
+    answered = False
+    try:
+        # Redirects are not followed: the key would go along.
+        response = session.send(request, stream=True, timeout=(connect, read), proxies={}, allow_redirects=False)
+        answered = True
+        return response.status_code, response.headers, _read_body(response, url, deadline, monotonic)
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise _meaning(error, url, answered) from error
+
+
+def _read_body(response: requests.Response, url: str, deadline: float, monotonic: Callable[[], float]) -> bytes:
+    """Read the body piece by piece: the read timeout starts anew with every byte, our deadline does not."""
+    read = getattr(response.raw, "read1", response.raw.read)  # urllib3 1.x has no read1: whole pieces there
+    parts: list[bytes] = []
+    while part := read(1 << 16, decode_content=True):
+        parts.append(part)
+        if monotonic() > deadline:
+            response.close()
+            raise TryFailed(f"{url} was still answering when the time was over")
+    parts.append(response.raw.read(decode_content=True))  # notes the end, which gives the socket back to the pool
+    return b"".join(parts)
+
+
+def _meaning(error: Exception, url: str, answered: bool) -> Exception:
+    """What a failure below HTTP means; `answered` says whether an answer had begun."""
+    if _cause(error, ssl.SSLCertVerificationError):
+        advice = "give its authority with llm.ca_bundle"
+        return ModelError(f"the certificate of {url} is not trusted: {advice}", endpoint=url)
+    if isinstance(error, requests.exceptions.SSLError) and not _cause(error, ssl.SSLEOFError):
+        return ModelError(f"no TLS connection with {url}: check llm.endpoints (http or https?)", endpoint=url)
+    if isinstance(error, ValueError):  # requests' InvalidURL, InvalidHeader and their like
+        return ModelError(f"no request can be sent to {url}: check llm.endpoints", endpoint=url)
+    if isinstance(error, requests.ConnectTimeout):
+        return Unreachable(f"nobody answers at {url} (no connection in time)", counts=False)
+    if _cause(error, urllib3.exceptions.NewConnectionError):
+        why = "connection refused" if _cause(error, ConnectionRefusedError) else "no such host or no route to it"
+        return Unreachable(f"nobody answers at {url} ({why})", counts=False)
+    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
+        return TryFailed(f"{url} did not answer in time")
+    if answered:
+        return TryFailed(f"{url} broke off in the middle of its answer")
+    return Dropped(f"{url} closed the connection without an answer")
+
+
+def _cause(error: BaseException, kind: type[BaseException]) -> BaseException | None:
+    """The error of this kind inside the layers that requests and urllib3 wrap around one."""
+    seen: list[BaseException] = [error]
+    for one in seen:
+        if isinstance(one, kind):
+            return one
+        inner = (getattr(one, "reason", None), one.__cause__, one.__context__, *one.args)
+        seen.extend(e for e in inner if isinstance(e, BaseException) and e not in seen)
+    return None
