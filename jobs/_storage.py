@@ -141,6 +141,16 @@ def append(
     _commit(write)
 
 
+def write_text(data_dir: Path, name: str, text: str) -> Path:
+    """Write a small file of the data folder whole or not at all."""
+    target = data_dir / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(target.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(target)
+    return target
+
+
 def _replace(frame: DataFrame, data_dir: Path, table: Table, predicate: str, metadata: Mapping[str, object]) -> None:
     def write() -> None:
         writer = table.conform(frame).write.format("delta").mode("overwrite").option("userMetadata", _manifest(metadata))

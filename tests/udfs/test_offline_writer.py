@@ -165,8 +165,9 @@ def test_fields_of_the_record_are_repeated_as_often_as_in_the_reference(written:
 def test_neighbouring_texts_do_not_open_alike(written: list[Written]) -> None:
     alike = 0
     for record in written:
-        openings = [" ".join(parsing.fold(paragraph).split()[:3]) for paragraph in record.texts]
-        alike += sum(one == other for one, other in zip(openings, openings[1:], strict=False))
+        row = [*record.call2.values(), *(record.call1[field] for field in parsing.NARRATIVES)]  # as published
+        openings = [" ".join(parsing.fold(paragraph).split()[:3]) for paragraph in row]
+        alike += sum(openings[i] == openings[i + 1] for i in range(len(openings) - 1))
     assert alike <= len(written) * 0.02
 
 
@@ -175,7 +176,7 @@ def test_race_children_and_unstated_partners_are_never_told(written: list[Writte
         r"\b(filh[oa]s?|net[oa]s?|irmã[os]*|irmão|negr[oa]s?|branc[oa] de pele|pard[oa]s?|raça|etnia|indígenas?|"
         r"marido|esposa|espos[oa])\b"
     )
-    couple = re.compile(r"\b((?<!conversa )a dois|casad[oa]|casamento|quem escolheu|que ama|em união)\b")
+    couple = re.compile(r"\b(manhã a dois|[Vv]ive a dois|casad[oa]|casamento|quem escolheu|que ama|em união)\b")
     for record in written:
         said = " ".join(record.texts)
         assert not never.search(said), never.search(said)
@@ -185,13 +186,11 @@ def test_race_children_and_unstated_partners_are_never_told(written: list[Writte
 
 def test_words_agree_with_the_persons_gender(written: list[Written]) -> None:
     wrong = {
-        "F": r"\b(ele|dele|aposentado|solteiro|casado|divorciado|viúvo|teimoso|nervoso|conhecido por|dono)\b",
-        "M": r"\b(ela|aposentada|solteira|casada|divorciada|viúva|teimosa|nervosa|conhecida por|dona)\b",
+        "F": r"\b(Ele|aposentado|solteiro|casado|divorciado|viúvo|teimoso|nervoso|conhecido por|dono d[oa])\b",
+        "M": r"\b(Ela|aposentada|solteira|casada|divorciada|viúva|teimosa|nervosa|conhecida por|dona d[oa])\b",
     }
     for record in written:
-        # Speaks of coffee, and of the cities' people: not of the person.
-        said = " ".join(record.texts).replace("reclama dele", "").replace("escrava dela", "")
-        said = re.sub(r"com ela|que ela (vai|fuja)|depois dela|voltar a ele", "", said)
+        said = " ".join(record.texts)
         found = re.search(wrong[record.person["sex"]], said)
         assert not found, said[max(0, found.start() - 60) : found.end() + 20]
 
@@ -301,7 +300,7 @@ ODD_BLOCKS = [
     "Nome completo: {nome} {x}\nIdade: muitos anos\nMomento de vida: voa",
     f"Nome completo: {'Maria ' * 80}\nPrimeiro nome: Maria\nIdade: 101 anos\nCidade: X\nMomento de vida: trabalha",
     "Nome completo: Li\nPessoa: homem\nIdade: 18 anos\nProfissão: Xyz\nMomento de vida: trabalha\nVersão do texto: um",
-    "Nome completo: Zé\nIdade: 99 anos\nCidade: Iá\nEstado: Narnia\nRegião: Além\nPratos da região: ; ;\nEstado civil: ?",
+    "Nome completo: Zé\nIdade: 99 anos\nCidade: Iá\nEstado: Narnia\nRegião: Além\nPratos da região: ; ;\nSexo: ?",
     "```json\n{não é json}\n```\nNome completo: Ana\nCidade: Bom Jesus",
     "```json\n"
     + '{"cultural_background": 3, "hobbies_and_interests_list": [1, null, ""]}'
@@ -309,7 +308,7 @@ ODD_BLOCKS = [
 ]
 
 
-@pytest.mark.parametrize("block", ODD_BLOCKS)
+@pytest.mark.parametrize("block", ODD_BLOCKS, ids=range(len(ODD_BLOCKS)))
 def test_odd_records_are_written_about_too(block: str) -> None:
     answer = offline_writer.write([{"role": "user", "content": block}])
     assert all(answer.values())

@@ -187,8 +187,8 @@ def test_the_second_call_needs_the_first_answer(prompt_set: prompts.PromptSet) -
 @pytest.mark.parametrize(
     ("name", "call", "changes", "attempt", "problems"),
     [
-        ("call1_worker", 1, {}, 0, ()),
-        ("call2_retired_asked_again", 2, RETIRED, 1, ("Falta o nome da pessoa em um texto que precisa dele.",)),
+        ("call1_worker", 1, {}, 0, []),
+        ("call2_retired_asked_again", 2, RETIRED, 1, ["Falta o nome da pessoa em um texto que precisa dele."]),
     ],
 )
 def test_rendered_prompts_equal_their_golden_files(

@@ -174,7 +174,7 @@ def goals(person: Person) -> list[str]:
     dice = person.dice("goals", with_attempt=False)
     pools = lexicon.GOALS
     age_years, stage = person.age_years, person.stage
-    if age_years >= VERY_OLD_YEARS:
+    if age_years >= VERY_OLD_YEARS and stage != "works":
         first = second = pools["goal_very_old"]
     elif stage == "retired" or (age_years >= 65 and stage != "works"):
         first = second = pools["goal_retired"]

@@ -32,13 +32,14 @@ def write(person: Person, quoted: Mapping[str, Any]) -> dict[str, str]:
     # The text before `persona` must not begin with the name, as `persona` mostly does.
     styles = style_walk(person.dice("persona styles"), 4)
     food_style = next(style for style in ("place", "time") if style != styles[3])
+    food = _pastime(person, "food", food_style, _food(person))
     return {
         "professional_persona": _work(person, styles[0], _items(quoted, "skills_and_expertise_list")),
         "sports_persona": _pastime(person, "sports", styles[1], _sports(person)),
         "arts_persona": _pastime(person, "arts", styles[2], _two_groups(person, "arts")),
         "travel_persona": _pastime(person, "travel", styles[3], _two_groups(person, "travel")),
-        "culinary_persona": _pastime(person, "food", food_style, _food(person)),
-        "persona": _brief(person, quoted),
+        "culinary_persona": food,
+        "persona": _brief(person, quoted, neighbours=(food, str(quoted.get("cultural_background", "")))),
     }
 
 
@@ -128,19 +129,23 @@ def _pastime(person: Person, kind: str, style: str, rows: Sequence[lexicon.Pasti
     return paragraph(dice, [opening, second, *rest], (0, 1) if second else (0,), WANTED_CHARACTERS)
 
 
-def _brief(person: Person, quoted: Mapping[str, Any]) -> str:
-    """One sentence of about 180 characters: what the person does, is like, enjoys, wants."""
+def _brief(person: Person, quoted: Mapping[str, Any], neighbours: Sequence[str]) -> str:
+    """One sentence of about 180 characters: what the person does, is like, enjoys, wants.
+
+    It should not begin like its neighbours, the texts published before and after it.
+    """
     dice = person.dice("persona")
     plans = lexicon.PERSONAS
     hobbies = _items(quoted, "hobbies_and_interests_list") or ["música"]
     words = person.words | {"hob": dice.pick(hobbies), "g": goals(person)[0]}
     pool = plans["brief"]["age" if "idade" in words else "plain"]
-    if str(quoted.get("cultural_background", "")).startswith(words["nome"]):
+    if neighbours[1].startswith(words["nome"]):
         pool = [template for template in pool if not template.text.startswith("{nome}")]
+    taken = [text.split()[:2] for text in neighbours]
+    best, least = "", float("inf")
     is_like = [proclitic(trait(person, name, 4)) for name in TRAITS]
     # What is joined with "e" should not bring its own.
     plain = [phrase for phrase in is_like if len(phrase) <= 62 and "," not in phrase and " e " not in phrase]
-    best = ""
     for _ in range(4):
         does = plans["brief_work"][person.stage]
         template = dice.pick([t for t in pool if t.needs <= words.keys() | {"v1", "v2", "v3", "livre"}])
@@ -156,6 +161,7 @@ def _brief(person: Person, quoted: Mapping[str, Any]) -> str:
             "livre": say(dice, plans["brief_free"], words),
         }
         text = sentences([template.fill(words | acts)])
-        if not best or abs(len(text) - WANTED_BRIEF_CHARACTERS) < abs(len(best) - WANTED_BRIEF_CHARACTERS):
-            best = text
+        fault = abs(len(text) - WANTED_BRIEF_CHARACTERS) + 100 * (text.split()[:2] in taken)
+        if fault < least:
+            best, least = text, fault
     return best

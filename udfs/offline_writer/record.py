@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -104,20 +105,20 @@ def read(record: Mapping[str, str]) -> Person:
     """Understand a parsed record block; a missing or odd line is passed over, never an error."""
     name = record.get(prompts.FULL_NAME) or record.get(prompts.FIRST_NAME) or "Esta pessoa"
     first = record.get(prompts.FIRST_NAME) or name.split()[0]
-    city = record.get(prompts.CITY, "")
     digits = re.search(r"\d+", record.get(prompts.AGE, ""))
     age_years = int(digits[0][:3]) if digits else 40
     stage = next((code for words, code in _STAGES if words in record.get(prompts.STAGE, "")), "")
     stage = stage or ("works" if record.get(prompts.OCCUPATION) else "other")
     # The whole record: two persons of one name, city and age are still two persons.
-    key = "|".join(value for label, value in record.items() if label != prompts.VERSION)
+    lines = "|".join(value for label, value in record.items() if label != prompts.VERSION)
+    key = hashlib.blake2b(lines.encode(), digest_size=12).hexdigest()
     trade_key, trade = _trade(record, stage)
     income = record.get(prompts.INCOME, "")
     position = record.get(prompts.POSITION, "")
     person = Person(
         key=key,
         attempt=record.get(prompts.VERSION, "0"),
-        words=_words(record, key, name, first, city, stage, age_years, trade),
+        words=_words(record, key, name, first, stage, age_years, trade),
         stage=stage,
         age_years=age_years,
         is_rural="rural" in record.get(prompts.ZONE, ""),
@@ -161,11 +162,11 @@ def _words(
     key: str,
     name: str,
     first: str,
-    city: str,
     stage: str,
     age_years: int,
     trade: lexicon.Trade,
 ) -> dict[str, str]:
+    city = record.get(prompts.CITY, "")
     feminine = record.get(prompts.PERSON, "") != "homem"
     says = Dice(f"{key}|says")
     says_state, says_age, says_work = (says.chance(p) for p in (SAYS_STATE, SAYS_AGE, SAYS_OCCUPATION))
@@ -197,6 +198,8 @@ def _words(
         words["o_regiao"] = f"o {region}"
     uma = "uma" if feminine else "um"
     if (title := record.get(prompts.OCCUPATION)) and stage == "works" and says_work:
+        if not title.startswith("Trabalhador"):
+            words["trab"] = ""  # opens templates that say "trabalha como"
         words["prof"], words["um_prof"] = lower_first(title), f"{uma} {lower_first(title)}"
     if (former := record.get(prompts.FORMER)) and stage in ("looks", "retired"):
         words["antes"] = lower_first(former)

@@ -1,0 +1,84 @@
+"""What `fit` reads: small harmonised tables as pandas frames and arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from census import codes, tables
+from census.errors import FitError
+from census.tables import Table
+from jobs import _storage
+
+
+@dataclass(frozen=True)
+class NationalInputs:
+    """Frames of the national half; none grows with the persons that are drawn."""
+
+    places: pd.DataFrame
+    ages: pd.DataFrame
+    education: pd.DataFrame
+    counts: pd.DataFrame
+    surveys: pd.DataFrame
+    candidates: pd.DataFrame
+    voters: pd.DataFrame
+    religion: pd.DataFrame
+    published: pd.DataFrame
+    mei: pd.DataFrame
+    cod: tuple[str, ...]
+    group_of_cod: NDArray[np.int64]
+
+
+def read(spark: SparkSession, data_dir: Path) -> NationalInputs:
+    """Read the inputs of the national half (all of Brazil)."""
+
+    def frame(table: Table) -> pd.DataFrame:
+        return _storage.read(spark, data_dir, table).toPandas()
+
+    ages = (
+        _storage.read(spark, data_dir, tables.AGE_SEX)
+        .where("source = 'census2022_age'")
+        .groupBy("uf", "age_years")
+        .agg(F.sum("persons").alias("persons"))
+        .toPandas()
+    )
+    counts = _storage.read(spark, data_dir, tables.COUNT).where("level = 'uf'").toPandas()
+    by_cod = counts[counts["family"] == "occupation_cod"]
+    cod = tuple(sorted(by_cod["value"].unique()))
+    group_of_cod = np.array([codes.COD_GROUP_OF_DIGIT[int(code[0])] for code in cod])
+    return NationalInputs(
+        places=frame(tables.PLACE),
+        ages=ages,
+        education=frame(tables.EDUCATION_JOINT),
+        counts=counts,
+        surveys=frame(tables.SMALL_SURVEY),
+        candidates=frame(tables.MARITAL_SEED),
+        voters=frame(tables.MARITAL_VOTER),
+        religion=frame(tables.RELIGION),
+        published=frame(tables.PUBLISHED),
+        mei=frame(tables.MEI_SHARE),
+        cod=cod,
+        group_of_cod=group_of_cod,
+    )
+
+
+def published(frame: pd.DataFrame, topic: str, category: str, *, year: int = 2022, area: str = "Brasil", dimensions: str | None = None) -> float:
+    """One printed percentage as a share.
+
+    Raises:
+        FitError: The figure is not there once.
+    """
+    rows = frame[
+        (frame["topic"] == topic) & (frame["category"] == category) & (frame["year"] == year) & (frame["area"] == area) & (frame["unit"] == "%")
+    ]
+    if dimensions is not None:
+        rows = rows[rows["dimensions"] == dimensions]
+    if len(rows) != 1:
+        raise FitError(f"published_margins: expected one figure for {topic} / {category} / {area} / {year}, found {len(rows)}.")
+    return float(rows["value"].iloc[0]) / 100.0
