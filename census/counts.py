@@ -144,3 +144,17 @@ def conditionals(counts: DataFrame, *, design_effect: float) -> DataFrame:
         (F.col("total") * F.col("total") / F.col("squares") / design_effect).alias("effective_persons"),
         F.col("cell_rows").alias("rows"),
     )
+
+
+def income_points(earning: DataFrame, *, steps: int = 20) -> DataFrame:
+    """Quantiles 0, 1/20 ... 1 of the income within each band; unweighted, since a band is narrow.
+
+    Returns:
+        `income_band`, `point`, `income_brl`.
+    """
+    shares = F.array(*[F.lit(step / steps) for step in range(steps + 1)])
+    return (
+        earning.groupBy("income_band")
+        .agg(F.percentile_approx("income_brl", shares, 10000).alias("points"))
+        .select("income_band", F.posexplode("points").alias("point", "income_brl"))
+    )

@@ -448,6 +448,17 @@ CPD = Table(
     ),
     key=("node", "uf", "cell", "value"),
 )
+INCOME_POINT = Table(
+    "core_model__income_point",
+    "Quantiles of the income of the main job within each income band, PNADC 2018T2, all of Brazil.",
+    (
+        Column("income_band", _S, "Band.", _in("income_band", codes.INCOME_BANDS)),
+        Column("point", _I, "0 to 20: quantile in twentieths.", "point BETWEEN 0 AND 20"),
+        Column("income_brl", _D, "BRL a month of 2018.", "income_brl >= 0"),
+    ),
+    key=("income_band", "point"),
+    partition_by=(),
+)
 ALLOCATION = Table(
     "core_model__allocation",
     "The numbering of the virtual population: whole persons of the census by municipality, sex and age.",

@@ -1,7 +1,7 @@
 """Condition: weighted counts and conditional tables of the survey families, for states, regions and Brazil.
 
 Reads   core_pnadc__person
-Writes  core_model__count, core_model__conditional   (all of Brazil, whatever --uf says)
+Writes  core_model__count, core_model__conditional, core_model__income_point   (all of Brazil, whatever --uf says)
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from jobs._runlog import RunReport
 
 
 class Conditioned(NamedTuple):
-    """Frames of the two tables."""
+    """Frames of the three tables."""
 
     counts: DataFrame
+    income_points: DataFrame
     conditionals: DataFrame
 
 
 def run(spark: SparkSession, config: Config) -> RunReport:
     """Count every family and store counts and conditionals."""
     with _runlog.stage(
-        spark, config, "condition", writes=(tables.COUNT, tables.CONDITIONAL), reads=(tables.PERSON,)
+        spark, config, "condition", writes=(tables.COUNT, tables.CONDITIONAL, tables.INCOME_POINT), reads=(tables.PERSON,)
     ) as report:
         if not report.todo:
             return report
@@ -37,6 +38,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         partitions = config.spark.shuffle_partitions
         report.progress("counting families for states, regions and Brazil")
         _storage.replace_all(built.counts.repartition(partitions, "uf"), config.data_dir, tables.COUNT, metadata=report.metadata)
+        _storage.replace_all(built.income_points.coalesce(1), config.data_dir, tables.INCOME_POINT, metadata=report.metadata)
         # From the table, not from the plan: the persons are read once.
         stored = _storage.read(spark, config.data_dir, tables.COUNT)
         conditionals = counts.conditionals(stored, design_effect=config.condition.design_effect)
@@ -52,9 +54,10 @@ def build(people: DataFrame, *, design_effect: float) -> Conditioned:
         *[F.when(F.col("income_brl") <= end, codes.INCOME_BANDS[i]) for i, end in enumerate(ends)],
         F.when(F.col("income_brl") > ends[-1], codes.INCOME_BANDS[-1]),
     )
-    prepared = counts.with_partner(people).withColumn("income_band", band)
-    counted = counts.weighted_counts(prepared, counts.SURVEY_FAMILIES)
-    return Conditioned(counted, counts.conditionals(counted, design_effect=design_effect))
+    banded = people.withColumn("income_band", band)
+    counted = counts.weighted_counts(counts.with_partner(banded), counts.SURVEY_FAMILIES)
+    earning = banded.where("source = 'pnadc_2018t2' AND income_brl IS NOT NULL")
+    return Conditioned(counted, counts.income_points(earning), counts.conditionals(counted, design_effect=design_effect))
 
 
 if __name__ == "__main__":

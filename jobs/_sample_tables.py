@@ -1,0 +1,267 @@
+"""The sampler's tables: read from Delta on the driver, once a run; none grows with the persons drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from census import codes, model, names, seeds, tables
+from census.errors import FitError
+from conf.settings import Node
+from jobs import _storage
+from udfs import alias
+from udfs.naming import FIRST_DECADE, LAST_DECADE, PERIODS, NameTables
+from udfs.sampling import PERSON_ID_SHIFT, StateTables
+
+Array = NDArray[np.float64]
+POPULATION = 203_080_756  # residents, Censo 2022 (SIDRA 9514)
+# A title that RAIS counts under 1,000 times still occurs: weight of a title without a count, in jobs.
+_UNCOUNTED_JOBS = 200.0
+
+
+@dataclass(frozen=True)
+class Words:
+    """Lists that the codes of names and titles point into."""
+
+    cod: list[str]
+    cbo: list[str]
+    title: list[str]
+    first: list[str]
+    second: list[str]
+    surname: list[str]
+    surname_with_particle: list[str]
+    suffix: list[str]
+
+
+@dataclass(frozen=True)
+class SampleTables:
+    """Everything a task needs, for all states of a run."""
+
+    states: list[StateTables]
+    naming: list[NameTables]
+    words: Words
+    trait_means: Array
+    trait_root: Array
+
+
+def read(spark: SparkSession, data_dir: Path, spec: dict[str, Node], *, ufs: list[str], seed: int, min_age_years: int) -> SampleTables:
+    """Build the tables of the chosen states."""
+    cpd = _storage.read(spark, data_dir, tables.CPD).where(F.col("uf").isin([*ufs, "BR"])).toPandas()
+    allocated = _storage.read(spark, data_dir, tables.ALLOCATION, ufs).orderBy("uf", "order").toPandas()
+    occupations = _storage.read(spark, data_dir, tables.OCCUPATION).toPandas().sort_values(["occupation_cod", "occupation_cbo"])
+    cod = sorted(cpd.loc[cpd["node"] == "occupation_cod", "value"].unique())
+    titles, title_index = _titles(occupations, cod)
+    # Slots of titles: two words a row, woman's and man's; their index is 2 * row + sex.
+    points, factor = _income(spark, data_dir)
+    bands = sorted(set(cpd.loc[cpd["node"] == "zone", "cell"].str.split("|").str[0]), key=int)
+    domains = model.DOMAINS | {"occupation_cod": tuple(cod), "rural_band": tuple(map(str, range(int(bands[-1]) + 1)))}
+    vectors = seeds.directions()
+    numbers = {name: node.number for name, node in spec.items()}
+    states, naming = [], []
+    shared = _shared_names(spark, data_dir)
+    surnames = _storage.read(spark, data_dir, tables.SURNAME).orderBy("surname").toPandas()
+    for uf in ufs:
+        code = codes.STATE_OF[uf].code
+        nodes = {
+            name: alias.build(_dense(cpd, name, node, uf, domains)) for name, node in spec.items()
+        }
+        rows = allocated[allocated["uf"] == uf]
+        persons = rows["persons"].to_numpy()
+        total = int(persons.sum())
+        # Adults come first in the numbering; a bound between the two cannot be cut out of it.
+        limit = total if min_age_years < 18 else int(persons[rows["age_years"].to_numpy() >= 18].sum())
+        states.append(
+            StateTables(
+                uf=uf,
+                state_code=code,
+                seed=seed,
+                bits=max(int(np.ceil(np.log2(total))), 1),
+                limit=limit,
+                ends=np.cumsum(persons),
+                municipality=rows["municipality_code"].astype(np.int64).to_numpy(),
+                sex=pd.Categorical(rows["sex"], categories=list(codes.SEXES)).codes.astype(np.int64),
+                age=rows["age_years"].to_numpy(dtype=np.int64),
+                rural_band=rows["rural_band"].to_numpy(dtype=np.int64),
+                sobol={v: seeds.sobol_tables(seed, code, v, vectors[v]) for v in [seeds.ORDER, *numbers.values(), 13, 14]},
+                nodes=nodes,
+                numbers=numbers,
+                titles=titles,
+                title_index=title_index,
+                income_points=points,
+                income_factor=factor,
+            )
+        )
+        naming.append(_names(shared, surnames, uf, seed))
+    with_particle = [f"{p} {s}" if p else s for p, s in zip(surnames["particle"], surnames["surname"], strict=True)]
+    words = Words(
+        cod=list(cod),
+        cbo=list(occupations["occupation_cbo"]),
+        title=[word for pair in zip(occupations["title_feminine"], occupations["title_masculine"], strict=True) for word in pair],
+        first=shared.first_words,
+        second=shared.second_words,
+        surname=list(surnames["surname"]),
+        surname_with_particle=with_particle,
+        suffix=shared.suffix_words,
+    )
+    means, root = _traits(spark, data_dir)
+    return SampleTables(states, naming, words, means, root)
+
+
+def _dense(cpd: pd.DataFrame, name: str, node: Node, uf: str, domains: dict[str, tuple[str, ...]]) -> Array:
+    """One state's table of a node; cells without a row (nothing can occur there) get the uniform law of the rest."""
+    own = [p for p in node.parents if p != "uf"]
+    rows = cpd[(cpd["node"] == name) & (cpd["uf"] == (uf if "uf" in node.parents else "BR"))]
+    parts = rows["cell"].str.split("|", expand=True)
+    frame = rows.assign(**{parent: parts[i] for i, parent in enumerate(own)}, **{name: rows["value"]})
+    table = model.dense(frame, {p: domains[p] for p in (*own, name)}, "probability")
+    total = table.sum(axis=-1)
+    if not np.all((np.abs(total - 1) < 1e-6) | (total == 0)):
+        raise FitError(f"{name} of {uf}: a cell of core_model__cpd does not sum to 1.", node=name, uf=uf)
+    return model.normalised(table, model.normalised(table.reshape(-1, table.shape[-1]).sum(axis=0)))
+
+
+def _titles(occupations: pd.DataFrame, cod: list[str]) -> tuple[alias.Alias, NDArray[np.int64]]:
+    """Laws of the CBO title given (COD, sex), and the title's row behind each slot.
+
+    A COD group without any CBO title takes those of the group with the longest common code.
+    """
+    by_cod = {c: np.flatnonzero(occupations["occupation_cod"].to_numpy() == c) for c in set(occupations["occupation_cod"])}
+    jobs = occupations["jobs"].to_numpy(dtype=float)
+    women = occupations["women_share"].to_numpy(dtype=float)
+    women = np.where(np.isnan(women), 0.5, women)
+    has = [occupations[f"title_{g}"].to_numpy() != "" for g in ("feminine", "masculine")]
+    laws, index = [], []
+    for code in cod:
+        rows = by_cod.get(code)
+        if rows is None:
+            near = max(by_cod, key=lambda other: (_common(code, other), -abs(int(code) - int(other))))
+            rows = by_cod[near]
+        for sex, share in enumerate((women, 1 - women)):
+            weights = np.where(has[sex][rows], jobs[rows] * share[rows] + _UNCOUNTED_JOBS * 0.5, 0.0)
+            laws.append(weights)
+            index.append(rows)
+    return alias.build_ragged(laws), np.concatenate(index).astype(np.int64)
+
+
+def _common(one: str, other: str) -> int:
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b), len(one))
+
+
+def _income(spark: SparkSession, data_dir: Path) -> tuple[Array, Array]:
+    quantiles = _storage.read(spark, data_dir, tables.INCOME_POINT).toPandas()
+    points = quantiles.assign(point=quantiles["point"].astype(str))
+    steps = tuple(map(str, range(int(quantiles["point"].max()) + 1)))
+    table = model.dense(points, {"income_band": codes.INCOME_BANDS, "point": steps}, "income_brl")
+    trend = _storage.read(spark, data_dir, tables.GROUP_TREND).toPandas().set_index(["occupation_group", "year"])["mean_income_brl"]
+    factor = np.array([trend[(group, 2022)] / trend[(group, 2018)] for group in codes.OCCUPATION_GROUPS])
+    return table, factor
+
+
+@dataclass(frozen=True)
+class _SharedNames:
+    first: alias.Alias
+    first_index: NDArray[np.int64]
+    first_words: list[str]
+    compound: alias.Alias
+    compound_first: NDArray[np.int64]
+    compound_second: NDArray[np.int64]
+    second_words: list[str]
+    structure: pd.DataFrame
+    suffixes: pd.DataFrame
+    suffix_words: list[str]
+
+
+def _shared_names(spark: SparkSession, data_dir: Path) -> _SharedNames:
+    singles = _storage.read(spark, data_dir, tables.FIRST_NAME).toPandas()
+    pairs = _storage.read(spark, data_dir, tables.SECOND_NAME).toPandas()
+    structure = _storage.read(spark, data_dir, tables.NAME_STRUCTURE).toPandas()
+    suffixes = _storage.read(spark, data_dir, tables.NAME_SUFFIX).toPandas().sort_values(["region", "suffix"])
+    first_words = sorted(set(singles["first_name"]) | set(pairs["first_name"]))
+    place = {word: i for i, word in enumerate(first_words)}
+    second_words = sorted(set(pairs["second_name"]))
+    second_place = {word: i for i, word in enumerate(second_words)}
+    singles = singles.groupby(["sex", "birth_decade", "first_name"], as_index=False)["persons"].sum().sort_values(["sex", "birth_decade", "first_name"])
+    pairs = pairs.sort_values(["sex", "birth_period", "first_name", "second_name"])
+    national = structure.groupby(["sex", "birth_period"])["compound_share"].mean()
+    laws, index = [], []
+    for sex in codes.SEXES:
+        for decade in range(FIRST_DECADE, LAST_DECADE + 10, 10):
+            rows = singles[(singles["sex"] == sex) & (singles["birth_decade"] == decade)]
+            period = min(max(decade, PERIODS[0]), PERIODS[-1])
+            of_period = pairs[(pairs["sex"] == sex) & (pairs["birth_period"] == period)]
+            share = of_period.groupby("first_name")["persons"].sum() / of_period["persons"].sum()
+            # Compounds bring their own first names: what is left keeps each name's share of all.
+            compound = rows["first_name"].map(share).fillna(0.0).to_numpy() * national[(sex, period)]
+            law = rows["persons"].to_numpy() / rows["persons"].sum()
+            laws.append(np.maximum(law - compound, law * 0.05))
+            index.append(rows["first_name"].map(place).to_numpy())
+    pair_laws, pair_first, pair_second = [], [], []
+    for sex in codes.SEXES:
+        for period in PERIODS:
+            rows = pairs[(pairs["sex"] == sex) & (pairs["birth_period"] == period)]
+            pair_laws.append(rows["persons"].to_numpy(dtype=float))
+            pair_first.append(rows["first_name"].map(place).to_numpy())
+            pair_second.append(rows["second_name"].map(second_place).to_numpy())
+    return _SharedNames(
+        first=alias.build_ragged(laws),
+        first_index=np.concatenate(index).astype(np.int64),
+        first_words=first_words,
+        compound=alias.build_ragged(pair_laws),
+        compound_first=np.concatenate(pair_first).astype(np.int64),
+        compound_second=np.concatenate(pair_second).astype(np.int64),
+        second_words=second_words,
+        structure=structure,
+        suffixes=suffixes,
+        suffix_words=sorted(set(suffixes["suffix"])),
+    )
+
+
+def _names(shared: _SharedNames, surnames: pd.DataFrame, uf: str, seed: int) -> NameTables:
+    region = codes.STATE_OF[uf].region
+    own = shared.structure[shared.structure["region"] == region].set_index(["sex", "birth_period"]).sort_index()
+
+    def column(name: str) -> Array:
+        return np.array([[own.loc[(sex, period), name] for period in PERIODS] for sex in codes.SEXES])
+
+    one, three = column("one_surname_share"), column("three_surnames_share")
+    counts = np.stack([one, 1 - one - three, three], axis=-1)
+    ratio = np.array([ratios.get(uf, 1.0) for ratios in surnames["uf_ratio"]])
+    bearers = surnames["persons"].to_numpy() / POPULATION * ratio
+    suffixes = shared.suffixes[shared.suffixes["region"] == region].set_index("suffix")["persons"].reindex(shared.suffix_words).fillna(0.0)
+    return NameTables(
+        seed=seed,
+        state_code=codes.STATE_OF[uf].code,
+        first=shared.first,
+        first_index=shared.first_index,
+        compound=shared.compound,
+        compound_first=shared.compound_first,
+        compound_second=shared.compound_second,
+        compound_share=column("compound_share"),
+        suffix_share=column("suffix_share"),
+        surname_count=alias.build(counts),
+        surname=alias.build(names.slot_law(bearers, counts.mean(axis=(0, 1)))[None]),
+        particle_share=surnames["particle_share"].to_numpy(dtype=float),
+        suffix=alias.build((suffixes / suffixes.sum()).to_numpy()[None]),
+    )
+
+
+def _traits(spark: SparkSession, data_dir: Path) -> tuple[Array, Array]:
+    norms = _storage.read(spark, data_dir, tables.TRAIT_NORM).toPandas().sort_values("age_group")
+    means = np.stack([norms[norms["sex"] == sex][list(codes.TRAITS)].to_numpy(dtype=float) for sex in codes.SEXES])
+    matrix = _storage.read(spark, data_dir, tables.TRAIT_CORRELATION).toPandas().set_index("trait").loc[list(codes.TRAITS), list(codes.TRAITS)]
+    try:
+        root = np.linalg.cholesky(matrix.to_numpy(dtype=float))
+    except np.linalg.LinAlgError as error:
+        raise FitError("trait_correlations: the matrix is not positive definite.") from error
+    return means, root
+
+
+def person_id_base(state_code: int) -> int:
+    """First person_id of a state."""
+    return state_code * PERSON_ID_SHIFT
