@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import reduce
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame
 
 from census import codes
 
@@ -48,56 +46,53 @@ class Field:
     high: float | None = None
     empty: tuple[str, ...] = ("",)
 
-    def raw(self) -> Column:
-        """The trimmed text of the field, null where empty."""
-        text = F.trim(F.col(f"`{self.name}`"))
+    # SQL text, not Column objects: thirty-eight layouts of Columns cost twenty seconds of calls into the JVM.
+    def raw(self) -> str:
+        """SQL: the trimmed text of the field, null where empty."""
+        text = f"trim(`{self.name}`)"
         for empty in self.empty:
-            text = F.nullif(text, F.lit(empty))
+            text = f"nullif({text}, {_literal(empty)})"
         return text
 
-    def value(self) -> Column:
-        """The typed value, null where it cannot be read."""
-        raw = self.raw()
-        if self.codes is not None and all(code.isdigit() for code in self.codes):
-            # By position: a look-up that costs the same for 2 and for 27 codes.
-            places: list[str | None] = [None] * (max(map(int, self.codes)) + 1)
-            for code, value in self.codes.items():
-                places[int(code)] = value
-            index = raw.try_cast("int")
-            return F.when(index >= 0, F.try_element_at(F.array(*map(F.lit, places)), index + 1))
+    def value(self) -> str:
+        """SQL: the typed value, null where it cannot be read."""
         if self.codes is not None:
-            known = [F.lit(part) for code, value in self.codes.items() if value is not None for part in (code, value)]
-            return F.try_element_at(F.create_map(*known), raw)
+            known = [_literal(part) for code, value in self.codes.items() if value is not None for part in (code, value)]
+            return f"try_element_at(map({', '.join(known)}), {self.raw()})"
         if self.type == "int":
-            # try_cast of the text '027' is 27, of '27.0' by way of double is 27, of 'x' is null.
-            return raw.try_cast("double").try_cast("int")
+            # The text '027' is 27, '27.0' by way of double is 27, 'x' is null.
+            return f"try_cast(try_cast({self.raw()} AS DOUBLE) AS INT)"
         if self.type == "number":
-            return raw.try_cast("double")
-        return raw
+            return f"try_cast({self.raw()} AS DOUBLE)"
+        return self.raw()
 
-    def is_bad(self) -> Column:
-        """Whether the field cannot be taken; never null."""
+    def is_bad(self) -> str:
+        """SQL: whether the field cannot be taken; never null."""
         raw, value = self.raw(), self.value()
-        silent = [code for code, meaning in (self.codes or {}).items() if meaning is None]
-        unread = value.isNull() & raw.isNotNull()
-        if silent:
-            unread = unread & ~raw.isin(silent)
+        if self.codes is None and self.type == "text":
+            return f"{raw} IS NULL" if self.required else "false"
+        silent = [_literal(code) for code, meaning in (self.codes or {}).items() if meaning is None]
+        bad = f"({value} IS NULL AND {raw} IS NOT NULL"
+        bad += f" AND {raw} NOT IN ({', '.join(silent)}))" if silent else ")"
         if self.required:
-            unread = unread | raw.isNull()
+            bad += f" OR {raw} IS NULL"
         if self.low is not None:
-            unread = unread | (value < self.low)
+            bad += f" OR {value} < {self.low!r}D"
         if self.high is not None:
-            unread = unread | (value > self.high)
-        return F.coalesce(unread, F.lit(False))
+            bad += f" OR {value} > {self.high!r}D"
+        return f"coalesce({bad}, false)"
 
-    def reason(self) -> Column:
-        """Reason code of a field that `is_bad`."""
+    def reason(self) -> str:
+        """SQL: reason code of a field that `is_bad`."""
         unreadable = Reason.UNKNOWN_CODE if self.codes is not None else Reason.NOT_A_NUMBER
         return (
-            F.when(self.raw().isNull(), Reason.MISSING.value)
-            .when(self.value().isNull(), unreadable.value)
-            .otherwise(Reason.OUT_OF_RANGE.value)
+            f"CASE WHEN {self.raw()} IS NULL THEN '{Reason.MISSING.value}' "
+            f"WHEN {self.value()} IS NULL THEN '{unreadable.value}' ELSE '{Reason.OUT_OF_RANGE.value}' END"
         )
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 @dataclass(frozen=True)
@@ -126,51 +121,52 @@ def typed(rows: DataFrame, layout: Layout) -> DataFrame:
         rows: Text columns as in the file, and `line` (1-based). `corrupt` (text) marks a row of the wrong width.
     """
     rows = _unpivoted(rows, layout)
-    columns = [f.value().alias(f.into) for f in layout.fields]
-    columns += [F.col(name).try_cast("double").alias(name) for name in layout.wide]
+    columns = [f"{f.value()} AS {f.into}" for f in layout.fields]
+    columns += [f"try_cast(`{name}` AS DOUBLE) AS `{name}`" for name in layout.wide]
     if layout.long:
-        columns += [F.col("column"), F.col("text").try_cast("double").alias("number")]
-    return rows.where(~_is_bad(rows, layout)).select(*columns, "line")
+        columns += ["column", "try_cast(text AS DOUBLE) AS number"]
+    return rows.where(f"NOT ({_is_bad(rows, layout)})").selectExpr(*columns, "line")
 
 
 def rejected(rows: DataFrame, layout: Layout) -> DataFrame:
     """The bad rows: `line`, `field`, `value`, `reason_code` of the first field that cannot be taken."""
     rows = _unpivoted(rows, layout)
-    findings = [F.when(f.is_bad(), _found(F.lit(f.name), f.raw(), f.reason())) for f in layout.fields]
-    not_a_number = F.lit(Reason.NOT_A_NUMBER.value)
-    findings += [F.when(_is_no_number(F.col(n)), _found(F.lit(n), F.col(n), not_a_number)) for n in layout.wide]
-    if layout.long:
-        findings.append(F.when(_is_no_number(F.col("text")), _found(F.col("column"), F.col("text"), not_a_number)))
+    cases = []
     if "corrupt" in rows.columns:
-        width = _found(F.lit("(row)"), F.substring("corrupt", 1, 80), F.lit(Reason.WRONG_COLUMNS.value))
-        findings.insert(0, F.when(F.col("corrupt").isNotNull(), width))
-    first = F.coalesce(*findings).alias("first")
-    return rows.where(_is_bad(rows, layout)).select(F.col("line").cast("bigint"), first).select("line", "first.*")
+        width = _found("'(row)'", "substring(corrupt, 1, 80)", f"'{Reason.WRONG_COLUMNS.value}'")
+        cases.append(f"WHEN corrupt IS NOT NULL THEN {width}")
+    cases += [f"WHEN {f.is_bad()} THEN {_found(_literal(f.name), f.raw(), f.reason())}" for f in layout.fields]
+    no_number = f"'{Reason.NOT_A_NUMBER.value}'"
+    cases += [f"WHEN {_is_no_number(n)} THEN {_found(_literal(n), f'`{n}`', no_number)}" for n in layout.wide]
+    if layout.long:
+        cases.append(f"WHEN {_is_no_number('text')} THEN {_found('column', 'text', no_number)}")
+    first = f"CASE {' '.join(cases)} END AS first"
+    return rows.where(_is_bad(rows, layout)).selectExpr("CAST(line AS BIGINT) AS line", first).select("line", "first.*")
 
 
 def _unpivoted(rows: DataFrame, layout: Layout) -> DataFrame:
     if not layout.long:
         return rows
     pairs = ", ".join(f"'{name}', `{name}`" for name in layout.long)
-    kept = [c for c in rows.columns if c not in layout.long]
-    return rows.select(*kept, F.expr(f"stack({len(layout.long)}, {pairs}) AS (column, text)"))
+    kept = [f"`{c}`" for c in rows.columns if c not in layout.long]
+    return rows.selectExpr(*kept, f"stack({len(layout.long)}, {pairs}) AS (column, text)")
 
 
-def _is_bad(rows: DataFrame, layout: Layout) -> Column:
-    bad = [f.is_bad() for f in layout.fields] + [_is_no_number(F.col(name)) for name in layout.wide]
+def _is_bad(rows: DataFrame, layout: Layout) -> str:
+    bad = [f.is_bad() for f in layout.fields] + [_is_no_number(name) for name in layout.wide]
     if layout.long:
-        bad.append(_is_no_number(F.col("text")))
+        bad.append(_is_no_number("text"))
     if "corrupt" in rows.columns:
-        bad.append(F.col("corrupt").isNotNull())
-    return reduce(lambda one, other: one | other, bad)
+        bad.append("corrupt IS NOT NULL")
+    return " OR ".join(bad)
 
 
-def _is_no_number(text: Column) -> Column:
-    return text.try_cast("double").isNull()
+def _is_no_number(column: str) -> str:
+    return f"try_cast(`{column}` AS DOUBLE) IS NULL"
 
 
-def _found(name: Column, value: Column, reason: Column) -> Column:
-    return F.struct(name.alias("field"), value.alias("value"), reason.alias("reason_code"))
+def _found(name: str, value: str, reason: str) -> str:
+    return f"named_struct('field', {name}, 'value', {value}, 'reason_code', {reason})"
 
 
 def _same(values: tuple[str, ...]) -> dict[str, str | None]:

@@ -1,1 +1,397 @@
-"""stub until the command line is written"""
+"""The command line: `povo run`, one command a stage, `status`, `report`, `serve`; also what `spark-submit jobs/x.py` calls."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from census.errors import ConfigError, PovoError
+from conf import settings
+from conf.settings import STAGES, Config, SettingsError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from jobs._screen import Screen
+
+log = logging.getLogger(__name__)
+# Until a run has its log file, nothing but our own sentences reaches the screen.
+logging.getLogger().addHandler(logging.NullHandler())
+app = typer.Typer(
+    name="povo",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    help="A synthetic population of Brazil: persons that follow IBGE's statistics jointly, with persona texts in Portuguese.",
+)
+
+Uf = Annotated[str | None, typer.Option("--uf", help="States, for example AC,SE, or all.", show_default="AC,SE")]
+Records = Annotated[int | None, typer.Option("--records", help="Accepted records per state.", show_default="1000")]
+Total = Annotated[int | None, typer.Option("--total", help="Records over all chosen states, split by population.")]
+Whole = Annotated[bool, typer.Option("--whole", help="Everyone of the census; stops after sample.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the draw.", show_default="1")]
+Data = Annotated[str | None, typer.Option("--data", help="Data folder.", show_default="./povo-data")]
+Conf = Annotated[list[str] | None, typer.Option("--conf", help="TOML overlay; may be repeated, later wins.")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="One setting, section.key=value; may be repeated.")]
+Force = Annotated[bool, typer.Option("--force", help="Do the work again even if nothing changed.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
+
+
+def _config(
+    uf: str | None, records: int | None, total: int | None, whole: bool, seed: int | None, data: str | None, conf: list[str] | None, sets: list[str] | None
+) -> Config:
+    sizes = [name for name, given in (("--records", records is not None), ("--total", total is not None), ("--whole", whole)) if given]
+    if len(sizes) > 1:
+        raise ConfigError(f"{' and '.join(sizes)} say different things: give one of them.")
+    for name, number in (("--records", records), ("--total", total)):
+        if number is not None and number <= 0:
+            raise ConfigError(f"{name} must be 1 or more, not {number}.")
+    options: dict[str, Any] = {}
+    if uf is not None:
+        options["run.ufs"] = uf
+    if records is not None:
+        options |= {"run.records": records, "run.total": 0, "run.whole": False}
+    if total is not None:
+        options |= {"run.records": 0, "run.total": total, "run.whole": False}
+    if whole:
+        options |= {"run.whole": True, "sample.min_age_years": 0}
+    if seed is not None:
+        options["run.seed"] = seed
+    if data is not None:
+        options["run.data"] = data
+    try:
+        return settings.load(tuple(conf or ()), tuple(sets or ()), options)
+    except SettingsError as error:
+        raise ConfigError(str(error)) from error
+
+
+@contextmanager
+def _session(config: Config, quiet: bool) -> Iterator[tuple[SparkSession, Screen]]:
+    """A Spark session with the run's log and a screen; everything Spark prints goes to files of the run."""
+    from jobs import _runlog, _screen, _spark, _storage
+
+    data_dir = config.data_dir
+    _storage.prepare(data_dir)
+    folder = data_dir / "runs" / _runlog.run_id()
+    folder.mkdir(parents=True, exist_ok=True)
+    log_file = folder / "log.jsonl"
+    _log_to(log_file)
+    screen = _screen.Screen(quiet=quiet)
+    _runlog.listener = screen.hear
+    with screen:
+        screen.hear("start", "starting Spark", None, None)
+        with _console_to(folder / "jvm.log"):
+            spark = _spark.start(
+                app_name="povo",
+                data_dir=data_dir,
+                master=config.spark.master,
+                driver_memory=config.spark.driver_memory,
+                shuffle_partitions=config.spark.shuffle_partitions,
+                packages=config.spark.packages,
+                log_level=config.spark.log_level,
+                log_file=log_file,
+            )
+        try:
+            yield spark, screen
+        finally:
+            with _console_to(folder / "jvm.log"):
+                spark.stop()
+
+
+@contextmanager
+def _console_to(path: Path) -> Iterator[None]:
+    """Send what child processes print to a file: they inherit our stdout and stderr at their start."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    with path.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept[0], 1)
+        os.dup2(kept[1], 2)
+        os.close(kept[0])
+        os.close(kept[1])
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _log_to(path: Path) -> None:
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(_JsonLines())
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.INFO)
+    for noisy in ("py4j", "pgmpy"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _guard(work: Callable[[], int | None]) -> None:
+    """Run a command: one sentence and an exit status for every failure, the traceback in the log only."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        status = work() or 0
+    except PovoError as error:
+        log.error("%s", error, exc_info=True)
+        typer.secho(f"povo: {error}", fg="red", err=True)
+        status = error.exit_status
+    except KeyboardInterrupt:
+        typer.secho(
+            "povo: stopped. Everything finished so far is kept; the same command goes on from there.", fg="yellow", err=True
+        )
+        status = 1
+    except typer.Exit:
+        raise
+    except Exception as error:
+        log.exception("unexpected")
+        where = next((h.baseFilename for h in logging.getLogger().handlers if isinstance(h, logging.FileHandler)), None)
+        hint = f" Details are in {where}." if where else ""
+        typer.secho(f"povo: unexpected {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}{hint}", fg="red", err=True)
+        status = 1
+    raise typer.Exit(status)
+
+
+@app.command()
+def run(
+    uf: Uf = None,
+    records: Records = None,
+    total: Total = None,
+    whole: Whole = False,
+    seed: Seed = None,
+    data: Data = None,
+    conf: Conf = None,
+    set_: Set = None,
+    first: Annotated[str, typer.Option("--from", help=f"First stage: {', '.join(STAGES)}.")] = STAGES[0],
+    last: Annotated[str | None, typer.Option("--until", help="Last stage.", show_default=STAGES[-1])] = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Do the whole road, from IBGE's files to published persona tables and a report.
+
+    Examples:
+
+      povo run                                   Acre and Sergipe, 1,000 records each
+
+      povo run --uf PE --records 5000 --seed 7
+
+      povo run --uf all --total 100000 --until sample
+
+      povo run --uf AC --set llm.endpoints=http://127.0.0.1:8000/v1 --set llm.model=gpt-oss-120b
+    """
+
+    def work() -> None:
+        from jobs import _pipeline, _runlog
+
+        for name, stage in (("--from", first), ("--until", last or STAGES[-1])):
+            if stage not in STAGES:
+                raise ConfigError(f"{name} {stage}: no such stage; the stages are {', '.join(STAGES)}.")
+        config = _config(uf, records, total, whole, seed, data, conf, set_)
+        end = last or ("sample" if config.run.whole else STAGES[-1])
+        if STAGES.index(end) < STAGES.index(first):
+            raise ConfigError(f"--until {end} comes before --from {first}.")
+        _runlog.forced = set(STAGES) if force else set()
+        started = time.monotonic()
+        with _session(config, quiet) as (spark, screen):
+            reports = _pipeline.run(spark, config, first=first, last=end, done=screen.stage_over)
+            page = config.data_dir / "report" / "index.html"
+            if STAGES.index(end) >= STAGES.index("sample") and (any(r.todo for r in reports) or not page.exists()):
+                screen.hear("report", "writing the report", None, None)
+                began = time.monotonic()
+                _pipeline.step("report")(spark, config)
+                screen.hear("report", f"written in {time.monotonic() - began:.1f} s", None, None)
+        if not quiet:
+            _summary(config, end, time.monotonic() - started)
+
+    _guard(work)
+
+
+def _summary(config: Config, end: str, seconds: float) -> None:
+    from jobs import _states
+    from jobs._screen import console
+
+    sizes = _states.records(config)
+    made = ", ".join(f"{uf} {n:,}" if n else f"{uf} everyone" for uf, n in sizes.items()) if len(sizes) <= 6 else f"{len(sizes)} states"
+    where = config.data_dir
+    published = end == STAGES[-1]
+    table = where / "tables" / ("out_personas__persona" if published else "core_persona__attribute")
+    what = "state, sex, count(*) AS records" if published else "uf, sex, count(*) AS persons"
+    keys = "state, sex" if published else "uf, sex"
+    console.print(f"\n[bold]Done in {seconds:.0f} s.[/bold] Records: {made}; seed {config.run.seed}.")
+    if published:
+        console.print(f"  tables   {where / 'tables'}")
+        console.print(f"  export   {where / 'export' / 'huggingface'}")
+    console.print(f"  report   {where / 'report' / 'index.html'}")
+    if not config.llm.endpoints and STAGES.index(end) > STAGES.index("sample"):
+        console.print("  [yellow]The texts were written by povo-offline-writer, a grammar, not by a language model.[/yellow]")
+    if STAGES.index(end) >= STAGES.index("sample"):
+        console.print("\nTry next, in Spark SQL:")
+        console.print(f"  SELECT {what} FROM delta.`{table}` GROUP BY {keys} ORDER BY {keys}", soft_wrap=True)
+    console.print("  povo status      what is done, by state and stage")
+
+
+def _stage_command(stage: str, help_text: str) -> None:
+    def command(
+        uf: Uf = None,
+        records: Records = None,
+        total: Total = None,
+        whole: Whole = False,
+        seed: Seed = None,
+        data: Data = None,
+        conf: Conf = None,
+        set_: Set = None,
+        force: Force = False,
+        quiet: Quiet = False,
+    ) -> None:
+        def work() -> None:
+            from jobs import _pipeline, _runlog
+
+            config = _config(uf, records, total, whole, seed, data, conf, set_)
+            _runlog.forced = {stage} if force else set()
+            with _session(config, quiet) as (spark, screen):
+                screen.stage_over(_pipeline.step(stage)(spark, config))
+
+        _guard(work)
+
+    command.__doc__ = f"{help_text}\n\nExample:\n\n  povo {stage} --uf AC,SE --data povo-data"
+    app.command(name=stage)(command)
+
+
+for _name, _text in {
+    "ingest": "Read the packaged IBGE sources (or your own) into typed tables.",
+    "condition": "Count the survey families for states, regions and Brazil.",
+    "fit": "Fit the network for Brazil and number every person of the chosen states.",
+    "sample": "Draw persons of the virtual population.",
+    "write_text": "Ask the language model for the texts that are missing.",
+    "validate": "Check the answers; accept or reject each with a reason.",
+    "publish": "Pass the quality gate and write the public tables and exports.",
+}.items():
+    _stage_command(_name, _text)
+
+
+@app.command()
+def report(uf: Uf = None, seed: Seed = None, data: Data = None, conf: Conf = None, set_: Set = None, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Write the report page and metrics.json of a data folder.
+
+    Example:
+
+      povo report --uf AC,SE --json
+    """
+
+    def work() -> None:
+        from jobs import report as report_job
+
+        config = _config(uf, None, None, False, seed, data, conf, set_)
+        with _session(config, quiet or as_json) as (spark, _):
+            report_job.run(spark, config)
+        page = config.data_dir / "report" / "index.html"
+        if as_json:
+            typer.echo((page.parent / "metrics.json").read_text(encoding="utf-8"))
+        elif not quiet:
+            typer.echo(str(page))
+
+    _guard(work)
+
+
+@app.command()
+def status(uf: Uf = None, records: Records = None, total: Total = None, seed: Seed = None, data: Data = None, conf: Conf = None, set_: Set = None, as_json: Json = False) -> None:
+    """Say per state and stage what is done, with which seed and size, and what the present settings would redo.
+
+    Example:
+
+      povo status --uf all --json
+    """
+
+    def work() -> None:
+        from jobs import _runlog, _states
+
+        config = _config(uf, records, total, False, seed, data, conf, set_)
+        if not (config.data_dir / "tables").is_dir():
+            raise ConfigError(f"{config.data_dir} holds no tables yet: `povo run` makes them.")
+        with _session(config, quiet=True) as (spark, screen):
+            found = _runlog.finished(spark, config.data_dir)
+            opened = _runlog.left_open(spark, config.data_dir)
+        rows = []
+        digests = _states.fingerprints(config)
+        everywhere = sorted({key.split("/")[1] for key in found} | set(config.run.ufs) | {_states.NATIONAL})
+        for stage in STAGES:
+            for state in everywhere:
+                last = found.get(f"{stage}/{state}")
+                wanted = digests[stage].get(state)
+                if last is None and wanted is None:
+                    continue
+                current = "never run" if last is None else "done" if wanted in (None, last["fingerprint"]) else "done with other settings or code"
+                killed = f"{stage}/{state}" in opened
+                rows.append(
+                    {
+                        "stage": stage,
+                        "uf": state,
+                        "status": "killed in mid-run" if killed else current,
+                        "seed": last["seed"] if last and state != _states.NATIONAL else None,
+                        "records": last["records"] if last else None,
+                        "finished": f"{last['started_at']:%Y-%m-%d %H:%M}" if last else None,
+                        "run_id": last["run_id"] if last else None,
+                    }
+                )
+        if as_json:
+            typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+            return
+        columns = ["stage", "uf", "status", "seed", "records", "finished", "run_id"]
+        screen.table(f"{config.data_dir}", columns, [["" if row[c] is None else str(row[c]) for c in columns] for row in rows])
+
+    _guard(work)
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option("--port", help="Port; 0 takes a free one and prints it.")] = 9100,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    faults: Annotated[Path | None, typer.Option("--faults", help="TOML file of faults to play.")] = None,
+) -> None:
+    """Serve the offline writer as an OpenAI-compatible endpoint in the foreground, until Ctrl-C.
+
+    Example:
+
+      povo serve --port 9100 &  povo run --set llm.endpoints=http://127.0.0.1:9100/v1
+    """
+
+    def work() -> int | None:
+        from jobs import serve as server
+
+        server.serve(port=port, host=host, faults=faults)
+        return 0
+
+    _guard(work)
+
+
+def main(job: str) -> int:
+    """Run one stage with the options of the process: what a stage file calls under `spark-submit`."""
+    try:
+        app([job, *sys.argv[1:]], prog_name="povo", standalone_mode=True)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0

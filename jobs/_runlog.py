@@ -28,7 +28,14 @@ from jobs import _states, _storage
 log = logging.getLogger(__name__)
 
 # Set by the command line; a stage reports through it. Called with (stage, text, done, total).
-listener: Callable[[str, str, int | None, int | None], None] = lambda stage, text, done, total: None
+def _nobody(stage: str, text: str, done: int | None, total: int | None) -> None:
+    """Nobody watches."""
+
+
+listener: Callable[[str, str, int | None, int | None], None] = _nobody
+
+# Stages that the command line was told to do again (--force).
+forced: set[str] = set()
 
 _RUN_ID = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
 
@@ -36,6 +43,27 @@ _RUN_ID = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
 def run_id() -> str:
     """Id of this process's run: UTC start and four random hex digits."""
     return _RUN_ID
+
+
+def is_over(data_dir: Path, other: str) -> bool:
+    """Whether a run has ended: it is this one, or nobody holds its lock any more.
+
+    Args:
+        other: Its id, as it stands in a journal file's name.
+    """
+    lock = data_dir / "locks" / f"run-{other}.lock"
+    if other == _journal_name(_RUN_ID) or not lock.exists():
+        return True
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+    return True
+
+
+def _journal_name(run: str) -> str:
+    return run.replace("-", "_")
 
 
 @dataclass
@@ -51,6 +79,7 @@ class RunReport:
     seconds: float = 0.0
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    warning: str | None = None
     input_versions: dict[str, int] = field(default_factory=dict)
 
     def progress(self, text: str, done: int | None = None, total: int | None = None) -> None:
@@ -61,20 +90,21 @@ class RunReport:
 
 @contextmanager
 def stage(
-    spark: SparkSession, config: Config, job: str, *, writes: Sequence[Table], reads: Sequence[Table] = (), force: bool = False
+    spark: SparkSession, config: Config, job: str, *, writes: Sequence[Table], reads: Sequence[Table] = (), until: str | None = None
 ) -> Iterator[RunReport]:
     """Open the stage's row, hold the locks of its states, close the row whatever happens.
 
-    A state whose fingerprint equals that of its last finished run is left out of `todo`, unless forced by
-    `force`, `--force` (environment POVO_FORCE, set by the command line), or a table that is gone.
+    A state whose fingerprint equals that of its last finished run is left out of `todo`, unless `forced`, or a table
+    is gone. With `until`, a state is finished only when that later stage is.
 
     Raises:
         PovoError: Another run works on one of the states.
     """
-    digests = _states.fingerprints(config)[job]
-    force = force or os.environ.get("POVO_FORCE") == "1" or not all(_storage.exists(config.data_dir, t) for t in writes)
-    known = {} if force else finished(spark, config.data_dir, job)
-    todo = tuple(uf for uf, digest in digests.items() if known.get(uf, {}).get("fingerprint") != digest)
+    road = _states.fingerprints(config)
+    digests, goal = road[job], road[until or job]
+    anew = job in forced or not all(_storage.exists(config.data_dir, t) for t in writes)
+    known = {} if anew else finished(spark, config.data_dir, until or job)
+    todo = tuple(uf for uf in digests if known.get(uf, {}).get("fingerprint") != goal[uf])
     report = RunReport(job, todo, tuple(uf for uf in digests if uf not in todo), {})
     if not todo:
         listener(job, "unchanged", None, None)
@@ -130,6 +160,20 @@ def finished(spark: SparkSession, data_dir: Path, job: str | None = None) -> dic
     return found
 
 
+def left_open(spark: SparkSession, data_dir: Path) -> set[str]:
+    """`job/uf` of rows that were opened and never closed by runs that are over: killed."""
+    if not _storage.exists(data_dir, tables.RUN):
+        return set()
+    rows = _storage.read(spark, data_dir, tables.RUN).collect()
+    last: dict[str, tuple[datetime, str, str]] = {}
+    for row in rows:
+        for uf in row["ufs"]:
+            key = f"{row['job']}/{uf}"
+            if key not in last or row["started_at"] > last[key][0]:
+                last[key] = (row["started_at"], row["status"], row["run_id"])
+    return {key for key, (_, status, run) in last.items() if status == "running" and is_over(data_dir, _journal_name(run))}
+
+
 def _close(
     spark: SparkSession, data_dir: Path, row: dict[str, object], report: RunReport, started: float, status: str, message: str | None
 ) -> None:
@@ -168,6 +212,8 @@ def _locks(data_dir: Path, job: str, ufs: Sequence[str]) -> Iterator[None]:
     folder = data_dir / "locks"
     folder.mkdir(exist_ok=True)
     with ExitStack() as held:
+        mine = held.enter_context(open(folder / f"run-{_journal_name(_RUN_ID)}.lock", "a", encoding="utf-8"))
+        fcntl.flock(mine, fcntl.LOCK_EX)
         for uf in sorted(ufs):
             file: IO[str] = held.enter_context(open(folder / f"{uf}.lock", "a+", encoding="utf-8"))
             try:

@@ -46,7 +46,7 @@ def start(
         builder = (
             builder.master(master or os.environ.get("SPARK_MASTER", "local[*]"))
             .config("spark.driver.memory", driver_memory)
-            .config("spark.jars.packages", packages)
+            .config(*_delta(packages))
             .config("spark.driver.bindAddress", "127.0.0.1")
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.ui.enabled", "false")
@@ -71,6 +71,19 @@ def start(
     )
     session.sparkContext.setLogLevel(log_level)
     return session
+
+
+def jars_dir() -> Path:
+    """Where `make setup` puts Delta's jars: beside this Python."""
+    return Path(sys.prefix) / "share" / "povo" / "jars"
+
+
+def _delta(packages: str) -> tuple[str, str]:
+    """Delta from the jars that set-up fetched, or else through Spark's own resolution."""
+    jars = sorted(jars_dir().glob("*.jar"))
+    if len(jars) >= len(packages.split(",")) + 2:
+        return "spark.jars", ",".join(map(str, jars))
+    return "spark.jars.packages", packages
 
 
 def _java_options(log_file: Path | None, extra: str) -> str:

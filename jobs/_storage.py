@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -149,6 +150,23 @@ def write_text(data_dir: Path, name: str, text: str) -> Path:
     partial.write_text(text, encoding="utf-8")
     partial.replace(target)
     return target
+
+
+def export_parquet(frame: DataFrame, data_dir: Path, folder: str, files: Mapping[str, str]) -> None:
+    """Write a folder of parquet shards (`data/train-00000-of-0000N.parquet`) and text files, then put it in place."""
+    target = data_dir / folder
+    fresh = target.with_name(target.name + ".partial")
+    shutil.rmtree(fresh, ignore_errors=True)
+    frame.write.parquet(str(fresh / "data"))
+    shards = sorted((fresh / "data").glob("part-*.parquet"))
+    for number, shard in enumerate(shards):
+        shard.rename(shard.with_name(f"train-{number:05d}-of-{len(shards):05d}.parquet"))
+    for leftover in [*(fresh / "data").glob(".*.crc"), fresh / "data" / "_SUCCESS"]:
+        leftover.unlink(missing_ok=True)
+    for name, text in files.items():
+        (fresh / name).write_text(text, encoding="utf-8")
+    shutil.rmtree(target, ignore_errors=True)
+    fresh.rename(target)
 
 
 def _replace(frame: DataFrame, data_dir: Path, table: Table, predicate: str, metadata: Mapping[str, object]) -> None:

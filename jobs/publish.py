@@ -1,0 +1,160 @@
+"""Publish: the quality gate, the public and extended tables, and the export folders.
+
+Reads   core_persona__attribute, core_persona__text, core_place__municipality, ops_quality__metric
+Writes  out_personas__persona, out_personas__persona_extended, export/huggingface/
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from census import tables
+from census.errors import QualityGateError
+from conf.settings import Config
+from jobs import _card, _cli, _runlog, _storage
+from jobs._runlog import RunReport
+
+# What stands in `occupation` for who does not work: the stage of life, woman's and man's word.
+STAGES_OF_LIFE = {
+    "desocupado": ("Desempregada", "Desempregado"),
+    "estudante": ("Estudante", "Estudante"),
+    "aposentado": ("Aposentada", "Aposentado"),
+    "cuida do lar": ("Do lar", "Do lar"),
+    "outro": ("Fora do mercado de trabalho", "Fora do mercado de trabalho"),
+}
+
+
+def run(spark: SparkSession, config: Config) -> RunReport:
+    """Publish the accepted records of `config.run.ufs`.
+
+    Raises:
+        QualityGateError: A measured figure is outside its bound, records lack texts, or states of different seeds,
+            models or prompts would be mixed.
+    """
+    writes = (tables.PERSONA, tables.PERSONA_EXTENDED)
+    with _runlog.stage(spark, config, "publish", writes=writes, reads=(tables.TEXT, tables.ATTRIBUTE, tables.METRIC)) as report:
+        if not report.todo:
+            return report
+        # The export holds all chosen states, those that did not change as well.
+        ufs = list(config.run.ufs)
+        people = _storage.read(spark, config.data_dir, tables.ATTRIBUTE, ufs)
+        texts = _storage.read(spark, config.data_dir, tables.TEXT, ufs)
+        _check_complete(people, texts)
+        if not config.publish.allow_mixed:
+            _check_unmixed(people, texts)
+        _check_gate(_storage.read(spark, config.data_dir, tables.METRIC, [*report.todo, "BR"]))
+        places = _storage.read(spark, config.data_dir, tables.PLACE, ufs)
+        public, extended = build(people, texts, places, occupation=config.publish.occupation)
+        partitions = config.spark.shuffle_partitions
+        todo = list(report.todo)
+        for table, frame in ((tables.PERSONA, public), (tables.PERSONA_EXTENDED, extended)):
+            chosen = frame.where(F.col("uf").isin(todo)).repartition(partitions, "uf")
+            _storage.replace_states(chosen, config.data_dir, table, todo, metadata=report.metadata)
+            report.progress(f"{table.name} written")
+        report.rows_out = _storage.read(spark, config.data_dir, tables.PERSONA, todo).count()
+        published = _storage.read(spark, config.data_dir, tables.PERSONA, ufs)
+        _export(published, config, report)
+    return report
+
+
+def build(people: DataFrame, texts: DataFrame, places: DataFrame, *, occupation: str) -> tuple[DataFrame, DataFrame]:
+    """The public and the extended layout of every person that has accepted texts.
+
+    Args:
+        people: `core_persona__attribute`.
+        texts: `core_persona__text`, one row a person.
+        places: `core_place__municipality`.
+        occupation: "title", or "group" for the reference's great groups.
+    """
+    known = places.select("municipality_code", "municipality_name", "state_name", "region")
+    extended = people.join(texts.drop("uf"), "uuid", "inner").join(F.broadcast(known), "municipality_code", "inner")
+    work = F.col("occupation_title" if occupation == "title" else "occupation_group")
+    public = extended.select(
+        "uuid",
+        *tables.PUBLIC_COLUMNS[:8],
+        _python_list("skills_and_expertise_list").alias("skills_and_expertise_list"),
+        "hobbies_and_interests",
+        _python_list("hobbies_and_interests_list").alias("hobbies_and_interests_list"),
+        "career_goals_and_ambitions",
+        F.when(F.col("sex") == "F", "Feminino").otherwise("Masculino").alias("sex"),
+        F.col("age_years").cast("bigint").alias("age"),
+        "marital_status",
+        "education_level",
+        F.coalesce(work, _stage_of_life()).alias("occupation"),
+        F.col("municipality_name").alias("municipality"),
+        F.col("state_name").alias("state"),
+        F.lit("Brasil").alias("country"),
+        "uf",
+    )
+    return public, extended
+
+
+def _stage_of_life() -> Column:
+    word = F.lit(None).cast("string")
+    for activity, (woman, man) in STAGES_OF_LIFE.items():
+        word = F.when(F.col("activity") == activity, F.when(F.col("sex") == "F", woman).otherwise(man)).otherwise(word)
+    return word
+
+
+def _python_list(column: str) -> Column:
+    """An array of strings as Python prints a list, as the reference does."""
+
+    def quoted(item: Column) -> Column:
+        safe = F.replace(item, F.lit("\\"), F.lit("\\\\"))
+        double = F.concat(F.lit('"'), F.replace(safe, F.lit('"'), F.lit('\\"')), F.lit('"'))
+        return F.when(item.contains("'"), double).otherwise(F.concat(F.lit("'"), safe, F.lit("'")))
+
+    return F.concat(F.lit("["), F.array_join(F.transform(column, quoted), ", "), F.lit("]"))
+
+
+def _check_complete(people: DataFrame, texts: DataFrame) -> None:
+    asked = {row["uf"]: row["count"] for row in people.groupBy("uf").count().collect()}
+    have = {row["uf"]: row["count"] for row in people.join(texts.select("uuid"), "uuid", "left_semi").groupBy("uf").count().collect()}
+    short = [f"{uf} {have.get(uf, 0)} of {n}" for uf, n in sorted(asked.items()) if have.get(uf, 0) < n]
+    if short or not asked:
+        raise QualityGateError(f"Records without accepted texts: {', '.join(short) or 'all'}. Run `povo run` for these states first.")
+
+
+def _check_unmixed(people: DataFrame, texts: DataFrame) -> None:
+    by_state = (
+        people.select("uf", "uuid", "seed", "model_version")
+        .join(texts.select("uuid", "model", "writer", "prompt_version"), "uuid", "inner")
+        .groupBy("seed", "model_version", "model", "writer", "prompt_version")
+        .agg(F.sort_array(F.collect_set("uf")).alias("ufs"))
+        .collect()
+    )
+    if len(by_state) > 1:
+        kinds = "; ".join(
+            f"{', '.join(row['ufs'])}: seed {row['seed']}, population model {row['model_version']}, texts by {row['writer']}, prompts {row['prompt_version']}"
+            for row in sorted(by_state, key=lambda r: r["ufs"])
+        )
+        raise QualityGateError(
+            f"These states were not made alike and are not published together ({kinds}). "
+            "Rerun one of them, publish them apart, or set publish.allow_mixed=true."
+        )
+
+
+def _check_gate(metrics: DataFrame) -> None:
+    failed = metrics.where("passed = false").orderBy("uf", "family", "name").collect()
+    if failed:
+        figures = "; ".join(f"{m['uf']} {m['name']}: {m['value']:.4g} (bound {m['bound']:.4g})" for m in failed[:5])
+        raise QualityGateError(f"The quality gate refuses {len(failed)} figure(s): {figures}. Bounds are in conf/quality.toml.")
+
+
+def _export(published: DataFrame, config: Config, report: RunReport) -> None:
+    """`export/huggingface/`: parquet shards of exactly the 21 columns and a card made from the measured figures."""
+    rows = published.count()
+    shards = max(math.ceil(rows / config.publish.shards_rows), 1)
+    # Ordered by uuid, which is a hash: the first rows are a fair sample, not the first state.
+    ordered = published.select("uuid", *tables.PUBLIC_COLUMNS).repartitionByRange(shards, "uuid").sortWithinPartitions("uuid")
+    card = _card.text(published.sparkSession, config, rows)
+    _storage.export_parquet(ordered, config.data_dir, "export/huggingface", {"README.md": card})
+    report.progress(f"export/huggingface: {rows:,} records in {shards} file(s)")
+
+
+if __name__ == "__main__":
+    sys.exit(_cli.main("publish"))

@@ -1,0 +1,157 @@
+"""Validate: parse and check every stored answer, accept or reject with a reason, measure the set.
+
+Reads   core_persona__attribute, raw_model__response, core_persona__rejection
+Writes  core_persona__text, core_persona__rejection, ops_quality__metric   (a rerun replaces whole states)
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+
+from census import tables
+from census.errors import ModelError
+from conf.settings import Config
+from jobs import _cli, _journal, _metrics, _runlog, _storage, _text_inputs
+from jobs._runlog import RunReport
+from jobs._text_inputs import Facts
+from udfs import parsing
+from udfs.answers import Requests, Walker
+from udfs.parsing import LISTS, NARRATIVES, Bounds
+from udfs.prompts import PERSONA_FIELDS
+
+_REJECTION = pa.struct(
+    [("call", pa.int32()), ("attempt", pa.int32()), ("request_key", pa.string()), ("reason_code", pa.string()), ("detail", pa.string())]
+)
+_MENTIONS = ("name", "municipality", "state", "occupation", "age")
+_SCHEMA = pa.schema(
+    [("uf", pa.string()), ("uuid", pa.string()), ("is_accepted", pa.bool_()), ("missing_call", pa.int32())]
+    + [(name, pa.string()) for name in (*NARRATIVES, *PERSONA_FIELDS)]
+    + [(name, pa.list_(pa.string())) for name in LISTS]
+    + [(name, pa.string()) for name in ("attributes_key", "personas_key", "model", "writer", "prompt_version")]
+    + [(f"mentions_{what}", pa.bool_()) for what in _MENTIONS]
+    + [("rejections", pa.list_(_REJECTION))]
+)
+
+
+class IncompleteError(ModelError):
+    """Some records have no accepted texts yet; the message says how many of which state and why."""
+
+
+class Validated(NamedTuple):
+    """Frames of accepted texts and of rejections, and one row a record (`verdicts`) that both come from."""
+
+    verdicts: DataFrame
+    texts: DataFrame
+    rejections: DataFrame
+
+
+def run(spark: SparkSession, config: Config) -> RunReport:
+    """Check the states' answers and store the verdicts.
+
+    Raises:
+        IncompleteError: Not every record of a state is accepted; says how many and for which reasons.
+    """
+    writes = (tables.TEXT, tables.REJECTION, tables.METRIC)
+    with _runlog.stage(spark, config, "validate", writes=writes, reads=(tables.RESPONSE, tables.ATTRIBUTE)) as report:
+        if not report.todo:
+            return report
+        _text_inputs.require_adults(config)
+        _journal.merge(spark, config)
+        ufs = list(report.todo)
+        # Read once, written twice: the old rejections are an input of the new ones.
+        built = build(
+            _text_inputs.records(spark, config, ufs).repartition(config.spark.shuffle_partitions, "uuid"),
+            _text_inputs.requests_of(config),
+            _text_inputs.bounds_of(config),
+            _text_inputs.facts(spark, config),
+        )
+        verdicts = built.verdicts.persist()
+        summary = verdicts.groupBy("uf", "is_accepted", "missing_call").agg(F.count("*").alias("records")).collect()
+        accepted = sum(row["records"] for row in summary if row["is_accepted"])
+        report.rows_in, report.rows_out = sum(row["records"] for row in summary), accepted
+        report.progress(f"{accepted:,} of {report.rows_in:,} records accepted")
+        _storage.replace_states(built.texts, config.data_dir, tables.TEXT, ufs, metadata=report.metadata)
+        _storage.replace_states(built.rejections.coalesce(2), config.data_dir, tables.REJECTION, ufs, metadata=report.metadata)
+        verdicts.unpersist()
+        missing = [row for row in summary if not row["is_accepted"]]
+        if missing or accepted == 0:
+            raise IncompleteError(_explain(spark, config, ufs, missing))
+        report.progress("measuring the set")
+        metrics = _metrics.measure(spark, config, ufs, _runlog.run_id())
+        states = ", ".join(repr(uf) for uf in [*ufs, "BR"])
+        _storage.replace_where(metrics, config.data_dir, tables.METRIC, f"uf IN ({states})", metadata=report.metadata)
+    return report
+
+
+def build(records: DataFrame, requests: Requests, bounds: Bounds, regional: Facts) -> Validated:
+    """Verdict of every record of `_text_inputs.records`."""
+    verdicts = records.mapInArrow(_checker(requests, bounds, regional), _spark_schema())
+    texts = verdicts.where("is_accepted").select(*tables.TEXT.column_names)
+    rejections = verdicts.select("uf", "uuid", F.explode("rejections").alias("r")).select(
+        "uf", "uuid", "r.call", "r.attempt", "r.request_key", "r.reason_code", "r.detail"
+    )
+    return Validated(verdicts, texts, rejections)
+
+
+def _checker(requests: Requests, bounds: Bounds, regional: Facts) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def check(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        walker = Walker(requests, bounds)
+        for batch in batches:
+            rows = []
+            for person, answers, stored in _text_inputs.people(batch, regional):
+                verdict = walker.walk(person, answers, stored)
+                row = {
+                    "uf": person["uf"],
+                    "uuid": person["uuid"],
+                    "is_accepted": verdict.missing is None,
+                    "missing_call": verdict.missing[0] if verdict.missing else None,
+                    "rejections": [
+                        {"call": r.call, "attempt": r.attempt, "request_key": r.request_key, "reason_code": r.reason_code, "detail": r.message}
+                        for r in verdict.rejections
+                    ],
+                }
+                if verdict.attributes is not None and verdict.personas is not None:
+                    said = parsing.mentions(parsing.record_texts(verdict.attributes, verdict.personas), person)
+                    row |= verdict.attributes | verdict.personas
+                    row |= {"attributes_key": verdict.keys[0], "personas_key": verdict.keys[1]}
+                    row |= {"model": requests.model, "writer": verdict.writer, "prompt_version": requests.prompts.version}
+                    row |= {f"mentions_{what}": said[what] for what in _MENTIONS}
+                    if person["occupation_title"] is None:
+                        row["mentions_occupation"] = None
+                rows.append(row)
+            yield pa.RecordBatch.from_pylist(rows, schema=_SCHEMA)
+
+    return check
+
+
+def _spark_schema() -> str:
+    names = {pa.string(): "string", pa.bool_(): "boolean", pa.int32(): "int"}
+    parts = []
+    for item in _SCHEMA:
+        if item.name == "rejections":
+            parts.append("rejections array<struct<call:int,attempt:int,request_key:string,reason_code:string,detail:string>>")
+        else:
+            parts.append(f"{item.name} {names.get(item.type, 'array<string>')}")
+    return ", ".join(parts)
+
+
+def _explain(spark: SparkSession, config: Config, ufs: list[str], missing: list[Row]) -> str:
+    by_state: dict[str, int] = {}
+    for row in missing:
+        by_state[row["uf"]] = by_state.get(row["uf"], 0) + row["records"]
+    reasons = (
+        _storage.read(spark, config.data_dir, tables.REJECTION, ufs).groupBy("reason_code").count().orderBy(F.desc("count")).limit(5).collect()
+    )
+    counts = ", ".join(f"{uf} {n}" for uf, n in sorted(by_state.items())) or f"all of {', '.join(ufs)}"
+    why = ", ".join(f"{row['reason_code']} {row['count']}" for row in reasons) or "no answer was stored"
+    return f"Records without accepted texts: {counts}. Rejected answers by reason: {why}. `povo run` asks again; nothing accepted is asked twice."
+
+
+if __name__ == "__main__":
+    sys.exit(_cli.main("validate"))

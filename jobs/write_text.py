@@ -1,0 +1,248 @@
+"""Write text: ask the language model for what is missing, many requests in flight, every answer stored as it comes.
+
+Reads   core_persona__attribute, core_place__municipality, core_culture__fact, core_persona__rejection, raw_model__response
+Writes  journal/, raw_model__response   (appends only)
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyspark import TaskContext
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from census import tables
+from census.errors import ConfigError, ModelError
+from conf.settings import Config
+from jobs import _cli, _journal, _runlog, _server_process, _states, _text_inputs
+from jobs._runlog import RunReport
+from jobs._text_inputs import Facts
+from udfs.answers import Answer, Requests, Walker
+from udfs.client import ChatClient, ClientSettings, check_model
+from udfs.journal import JournalWriter, journal_files
+from udfs.parsing import Bounds
+from udfs.writing import KnownAnswer, Labels, PendingCall, PendingRecord, RenderedCall, write_partition
+
+_OUTCOME = "uf string, status string, reason string, calls bigint, prompt_tokens bigint, cached_tokens bigint, completion_tokens bigint"
+_FATAL = "povo-model-error: "
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a task needs to ask; picklable, without a secret: the key is read from the environment on the executor."""
+
+    client: dict[str, Any]
+    api_key_env: str
+    requests: Requests
+    bounds: Bounds
+    regional: Facts
+    journal: str
+    fsync_seconds: float
+    roll_bytes: int
+    run_id: str
+    threads: int
+
+
+def run(spark: SparkSession, config: Config) -> RunReport:
+    """Ask for every missing answer of `config.run.ufs`; a record that gets none is reported, not raised.
+
+    Raises:
+        ModelError: The endpoint cannot be used at all; what came before is stored.
+    """
+    # A state is done when its texts were accepted, not when they were asked for.
+    with _runlog.stage(spark, config, "write_text", writes=(tables.RESPONSE,), reads=(tables.ATTRIBUTE,), until="validate") as report:
+        if not report.todo:
+            return report
+        _text_inputs.require_adults(config)
+        recovered = _journal.merge(spark, config)
+        if recovered:
+            report.progress(f"{recovered:,} answers of an earlier run recovered from the journal")
+        if config.llm.endpoints:
+            _ask(spark, config, config.llm.endpoints, report)
+        else:
+            log = config.data_dir / "runs" / _runlog.run_id() / "offline-writer.log"
+            report.progress("starting the offline writer")
+            with _server_process.start(log) as endpoint:
+                _ask(spark, config, (endpoint,), report)
+    return report
+
+
+def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report: RunReport) -> None:
+    llm = config.llm
+    if spark.conf.get("spark.speculation", "false") == "true":
+        raise ConfigError("spark.speculation must be off while texts are written: a speculative twin pays for every token again.")
+    tasks = llm.tasks or spark.sparkContext.defaultParallelism
+    asking = Asking(
+        client={
+            "endpoints": endpoints,
+            "model": llm.model,
+            "connect_timeout_seconds": llm.connect_timeout_seconds,
+            "read_timeout_seconds": llm.read_timeout_seconds,
+            "deadline_seconds": llm.deadline_seconds,
+            "max_tries": llm.max_tries,
+            "ca_bundle": llm.ca_bundle,
+        },
+        api_key_env=llm.api_key_env,
+        requests=_text_inputs.requests_of(config),
+        bounds=_text_inputs.bounds_of(config),
+        regional=_text_inputs.facts(spark, config),
+        journal=str(_journal.folder(config)),
+        fsync_seconds=config.journal.fsync_seconds,
+        roll_bytes=config.journal.roll_bytes,
+        run_id=_runlog.run_id(),
+        threads=max(math.ceil(llm.max_in_flight / tasks), 1),
+    )
+    check_model(_client_settings(asking))
+    records = _text_inputs.records(spark, config, list(report.todo)).repartition(tasks, "uuid")
+    sizes = _states.records(config)
+    expected = 2 * sum(sizes[uf] for uf in report.todo)
+    with _Watcher(_journal.folder(config), report, expected):
+        try:
+            sums = build(records, asking).groupBy("uf", "status").agg(
+                F.count("*").alias("records"),
+                F.sum("calls").alias("calls"),
+                F.sum("prompt_tokens").alias("prompt_tokens"),
+                F.sum("completion_tokens").alias("completion_tokens"),
+                F.first("reason", ignorenulls=True).alias("reason"),
+            ).collect()
+        except PySparkException as error:
+            raise _model_error(error) from error
+        finally:
+            report.progress("storing the answers")
+            _journal.merge(spark, config)
+    report.rows_in = sum(row["records"] for row in sums)
+    report.rows_out = sum(row["calls"] or 0 for row in sums)
+    report.prompt_tokens = sum(row["prompt_tokens"] or 0 for row in sums)
+    report.completion_tokens = sum(row["completion_tokens"] or 0 for row in sums)
+    failed = [row for row in sums if row["status"] == "failed"]
+    if failed:
+        report.warning = f"{sum(row['records'] for row in failed)} records got no answer; first reason: {failed[0]['reason']}"
+
+
+def build(records: DataFrame, asking: Asking) -> DataFrame:
+    """Ask for what each record lacks: one row a record with its outcome; the answers themselves go to the journal."""
+    return records.mapInArrow(_asker(asking), _OUTCOME)
+
+
+def _asker(asking: Asking) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def ask(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        context = TaskContext.get()
+        task, attempt = (context.partitionId(), context.attemptNumber()) if context else (0, 0)
+        walker = Walker(asking.requests, asking.bounds)
+        labels = Labels(asking.run_id, asking.requests.model, asking.requests.prompts.version)
+        with JournalWriter(
+            Path(asking.journal), asking.run_id, task, attempt, fsync_seconds=asking.fsync_seconds, roll_bytes=asking.roll_bytes
+        ) as journal:
+            try:
+                for outcome in write_partition(
+                    _pending(batches, asking, walker),
+                    open_client=lambda: ChatClient(_client_settings(asking)),
+                    render_call=_renderer(asking.requests),
+                    parse_call1=lambda content, finish: walker.parse(1, Answer(content, finish)).answer,
+                    journal=journal,
+                    labels=labels,
+                    threads=asking.threads,
+                ):
+                    yield pa.RecordBatch.from_pylist(
+                        [
+                            {
+                                "uf": outcome.uf,
+                                "status": outcome.status,
+                                "reason": outcome.reason,
+                                "calls": outcome.calls_sent,
+                                "prompt_tokens": outcome.prompt_tokens,
+                                "cached_tokens": outcome.cached_tokens,
+                                "completion_tokens": outcome.completion_tokens,
+                            }
+                        ],
+                        schema=_OUTCOME_ARROW,
+                    )
+            except ModelError as error:
+                # Spark hands over only the text of an exception: the mark tells ours from any other.
+                raise RuntimeError(f"{_FATAL}{error}") from error
+
+    return ask
+
+
+_OUTCOME_ARROW = pa.schema(
+    [(name, pa.string()) for name in ("uf", "status", "reason")]
+    + [(name, pa.int64()) for name in ("calls", "prompt_tokens", "cached_tokens", "completion_tokens")]
+)
+
+
+def _pending(batches: Iterator[pa.RecordBatch], asking: Asking, walker: Walker) -> Iterator[PendingRecord]:
+    """Records that lack an answer, with the attempt to make; complete ones are passed over."""
+    for batch in batches:
+        for person, answers, rejections in _text_inputs.people(batch, asking.regional):
+            verdict = walker.walk(person, answers, rejections)
+            if verdict.missing is None:
+                continue
+            known = {key: KnownAnswer(answer.content, answer.finish_reason) for key, answer in answers.items()}
+            first, second = (PendingCall(attempt, known, problems) for attempt, problems in verdict.plan)
+            yield PendingRecord(person["uuid"], person["uf"], person, first, second)
+
+
+def _renderer(requests: Requests) -> Callable[[PendingRecord, int, Mapping[str, Any] | None], RenderedCall]:
+    def render(record: PendingRecord, call: int, call1_answer: Mapping[str, Any] | None) -> RenderedCall:
+        pending = record.call1 if call == 1 else record.call2
+        which: Any = call
+        return RenderedCall(*requests.render(record.person, which, pending.attempt, call1_answer, pending.problems))
+
+    return render
+
+
+def _client_settings(asking: Asking) -> ClientSettings:
+    return ClientSettings(**asking.client, api_key=os.environ.get(asking.api_key_env) or None, threads=asking.threads)
+
+
+def _model_error(error: PySparkException) -> Exception:
+    text = str(error)
+    if _FATAL not in text:
+        return error
+    return ModelError(text.split(_FATAL, 1)[1].splitlines()[0].strip())
+
+
+class _Watcher:
+    """Counts the answers in the journal while tasks write them, for whoever watches."""
+
+    def __init__(self, folder: Path, report: RunReport, expected: int) -> None:
+        self._folder, self._report, self._expected = folder, report, expected
+        self._read: dict[Path, int] = {}
+        self._answers = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> _Watcher:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(2)
+
+    def _watch(self) -> None:
+        while not self._over.wait(1.0):
+            for path in journal_files(self._folder, _runlog.run_id()):
+                try:
+                    with path.open("rb") as file:
+                        file.seek(self._read.get(path, 0))
+                        fresh = file.read()
+                except OSError:
+                    continue
+                self._read[path] = self._read.get(path, 0) + len(fresh)
+                self._answers += fresh.count(b"\n")
+            self._report.progress("asking the model", self._answers, max(self._expected, self._answers))
+
+
+if __name__ == "__main__":
+    sys.exit(_cli.main("write_text"))

@@ -1,0 +1,191 @@
+"""Which stored answers belong to a record now, and what is still missing: the same walk before asking and after.
+
+An answer belongs to a record if its request key is the key of the request that would be sent today. So a changed
+person, prompt, model or setting finds nothing and is asked anew, and nothing that was paid for is asked twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import jsonschema_rs
+
+from udfs import parsing, prompts
+from udfs.parsing import Bounds
+from udfs.prompts import PromptSet
+
+Call = Literal[1, 2]
+_HINTS = {"dish": ("regional_dishes", 3), "feast": ("regional_feasts", 2), "place": ("regional_places", 3), "music": ("regional_music", 2)}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A stored answer."""
+
+    content: str | None
+    finish_reason: str | None
+    writer: str = ""
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """One reason why the answer to an attempt was not accepted; `message` is the sentence for asking again."""
+
+    call: int
+    attempt: int
+    request_key: str
+    reason_code: str
+    message: str
+
+
+Plan = tuple[int, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Where a record stands: accepted (both answers), or what has to be asked next.
+
+    Attributes:
+        rejections: Every rejected attempt so far, this evaluation's included.
+        missing: (call, attempt) to ask next; None if accepted.
+        plan: Of each call, the attempt that counts now and the problems that its request tells.
+    """
+
+    attributes: dict[str, Any] | None = None
+    personas: dict[str, Any] | None = None
+    keys: tuple[str, str] = ("", "")
+    writer: str = ""
+    rejections: tuple[Rejection, ...] = ()
+    missing: tuple[int, int] | None = None
+    plan: tuple[Plan, Plan] = ((1, ()), (1, ()))
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Renders the requests of a run; picklable, made once on the driver.
+
+    Args:
+        sampling: temperature, top_p, max_completion_tokens, reasoning_effort.
+    """
+
+    prompts: PromptSet
+    model: str
+    sampling: Mapping[str, Any]
+    schemas: tuple[dict[str, Any], dict[str, Any]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        schemas = (json.loads(self.prompts.attributes_schema), json.loads(self.prompts.personas_schema))
+        object.__setattr__(self, "schemas", schemas)
+
+    def render(
+        self, person: Mapping[str, Any], call: Call, attempt: int, call1: Mapping[str, Any] | None, problems: Sequence[str]
+    ) -> tuple[str, bytes]:
+        """Request key and body of one call of one attempt."""
+        messages = prompts.render(self.prompts, call, person, attempt, call1, problems)
+        schema = self.schemas[call - 1]
+        key = prompts.request_key(
+            str(person["uuid"]), call, attempt, self.model, self.prompts.version, schema, self.sampling, messages
+        )
+        # A stable seed by record: of use in a server's log, never relied on.
+        sampling = {**self.sampling, "seed": int(str(person["uuid"])[:7], 16)}
+        return key, prompts.request_body(messages, schema, model=self.model, sampling=sampling)
+
+
+def with_hints(person: Mapping[str, Any], facts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Add regional facts as options: a few of the state's, chosen by the person's uuid.
+
+    Args:
+        facts: Kind (dish, feast, place, music) -> names, in a fixed order.
+    """
+    extended = dict(person)
+    for kind, (column, most) in _HINTS.items():
+        ranked = sorted(facts.get(kind, ()), key=lambda name: hashlib.sha256(f"{person['uuid']}|{kind}|{name}".encode()).digest())
+        # A place worth a trip is somewhere else.
+        extended[column] = [name for name in ranked if name != person.get("municipality_name")][:most]
+    return extended
+
+
+class Walker:
+    """Follows a record through its attempts; one a task, since compiled schemas are not pickled."""
+
+    def __init__(self, requests: Requests, bounds: Bounds) -> None:
+        self._requests = requests
+        self._bounds = bounds
+        self._validators = tuple(jsonschema_rs.validator_for(schema) for schema in requests.schemas)
+
+    def parse(self, call: Call, answer: Answer) -> parsing.Parsed:
+        """The answer to a call as an object, or why not."""
+        return parsing.parse_answer(answer.content, answer.finish_reason, self._validators[call - 1])
+
+    def walk(self, person: Mapping[str, Any], answers: Mapping[str, Answer], stored: Sequence[Rejection]) -> Verdict:
+        """Evaluate attempt after attempt until one is accepted or one has no answer.
+
+        Args:
+            answers: Stored answers of this person by request key.
+            stored: Rejections of former evaluations; those that the row checks cannot see again are kept.
+        """
+        refused: list[Rejection] = []
+        attempt = 1
+        problems: tuple[str, ...] = ()
+        while True:
+            key, _ = self._requests.render(person, 1, attempt, None, problems)
+            if key not in answers:
+                return Verdict(rejections=tuple(refused), missing=(1, attempt), plan=((attempt, problems), (1, ())))
+            first, found = self._evaluate(person, 1, attempt, key, answers[key], stored)
+            if first is not None and not found:
+                verdict = self._walk_personas(person, (attempt, problems), key, first, answers, stored)
+                refused += verdict.rejections
+                found = [r for r in verdict.rejections if r.call == 1]
+                if not found:
+                    return replace(verdict, rejections=tuple(refused))
+            else:
+                refused += found
+            problems = tuple(r.message for r in found)
+            attempt += 1
+
+    def _walk_personas(
+        self,
+        person: Mapping[str, Any],
+        plan1: Plan,
+        key1: str,
+        first: dict[str, Any],
+        answers: Mapping[str, Answer],
+        stored: Sequence[Rejection],
+    ) -> Verdict:
+        """The second call given an accepted first one; a rejection of call 1 in it speaks of the whole record."""
+        refused: list[Rejection] = []
+        attempt = 1
+        problems: tuple[str, ...] = ()
+        while True:
+            key, _ = self._requests.render(person, 2, attempt, first, problems)
+            if key not in answers:
+                return Verdict(rejections=tuple(refused), missing=(2, attempt), plan=(plan1, (attempt, problems)))
+            second, found = self._evaluate(person, 2, attempt, key, answers[key], stored)
+            if second is not None and not found:
+                whole = [p for p in parsing.check_record(first, second, person, self._bounds) if p.call == 1]
+                if whole:
+                    against_first = [Rejection(1, plan1[0], key1, p.reason.value, p.message) for p in whole]
+                    return Verdict(rejections=(*refused, *against_first))
+                return Verdict(first, second, (key1, key), answers[key].writer, tuple(refused))
+            refused += found
+            problems = tuple(r.message for r in found)
+            attempt += 1
+
+    def _evaluate(
+        self, person: Mapping[str, Any], call: Call, attempt: int, key: str, answer: Answer, stored: Sequence[Rejection]
+    ) -> tuple[dict[str, Any] | None, list[Rejection]]:
+        parsed = self.parse(call, answer)
+        if parsed.answer is None:
+            assert parsed.reason is not None
+            return None, [Rejection(call, attempt, key, parsed.reason.value, parsed.message)]
+        found = [
+            Rejection(call, attempt, key, p.reason.value, p.message)
+            for p in parsing.check_call(call, parsed.answer, person, self._bounds)
+        ]
+        row_codes = {code.value for code in parsing.ReasonCode}
+        found += [r for r in stored if r.request_key == key and r.reason_code not in row_codes]
+        return parsed.answer, found
