@@ -92,7 +92,7 @@ def _session(config: Config, quiet: bool) -> Iterator[tuple[SparkSession, Screen
     _runlog.listener = screen.hear
     with screen:
         screen.hear("start", "starting Spark", None, None)
-        with _console_to(folder / "jvm.log"):
+        with console_to(folder / "jvm.log"):
             spark = _spark.start(
                 app_name="povo",
                 data_dir=data_dir,
@@ -106,12 +106,12 @@ def _session(config: Config, quiet: bool) -> Iterator[tuple[SparkSession, Screen
         try:
             yield spark, screen
         finally:
-            with _console_to(folder / "jvm.log"):
+            with console_to(folder / "jvm.log"):
                 spark.stop()
 
 
 @contextmanager
-def _console_to(path: Path) -> Iterator[None]:
+def console_to(path: Path) -> Iterator[None]:
     """Send what child processes print to a file: they inherit our stdout and stderr at their start."""
     sys.stdout.flush()
     sys.stderr.flush()
