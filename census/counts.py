@@ -26,7 +26,9 @@ class Family:
 
 # Families counted in PNAD Contínua. The universe is the child's own, whatever age is asked for later.
 SURVEY_FAMILIES: dict[str, Family] = {
-    "race_young": Family("race", ("sex", "age_band"), "source = 'pnadc_2017t1' AND age_years < 18 AND race IS NOT NULL"),
+    "race_young": Family(
+        "race", ("sex", "age_band"), "source = 'pnadc_2017t1' AND age_years < 18 AND race IS NOT NULL"
+    ),
     "education_young": Family(
         "education_level",
         ("sex", "age_band", "race"),
@@ -84,7 +86,11 @@ def with_partner(people: DataFrame) -> DataFrame:
     # Persons without a household are kept out of the window: together they would be one household of half a million.
     housed = people.where("household_id IS NOT NULL").withColumn("adults", adults)
     alone = people.where("household_id IS NULL").withColumn("is_partnered", F.lit(None).cast("boolean"))
-    return housed.withColumn("is_partnered", F.exists("adults", may_be_partner) & ~at_home).drop("adults").unionByName(alone)
+    return (
+        housed.withColumn("is_partnered", F.exists("adults", may_be_partner) & ~at_home)
+        .drop("adults")
+        .unionByName(alone)
+    )
 
 
 def weighted_counts(people: DataFrame, families: Mapping[str, Family]) -> DataFrame:
@@ -132,7 +138,9 @@ def conditionals(counts: DataFrame, *, design_effect: float) -> DataFrame:
         `family`, `level`, `uf`, `cell`, `value`, `probability` (sums to 1 in a cell), `effective_persons`, `rows`.
     """
     totals = counts.groupBy("family", "level", "uf", "cell").agg(
-        F.sum("weight_persons").alias("total"), F.sum("weight_squared").alias("squares"), F.sum("rows").alias("cell_rows")
+        F.sum("weight_persons").alias("total"),
+        F.sum("weight_squared").alias("squares"),
+        F.sum("rows").alias("cell_rows"),
     )
     return counts.join(totals, ["family", "level", "uf", "cell"], "inner").select(
         "family",

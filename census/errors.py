@@ -44,5 +44,9 @@ class TransientModelError(ModelError):
     """The endpoint failed in a way that may pass: overload, a reset connection, a timeout."""
 
 
+class IncompleteError(ModelError):
+    """Some records have no accepted texts yet; the message says how many of which state and why."""
+
+
 class QualityGateError(PovoError):
     """A measured figure is outside its bound, so nothing is published."""

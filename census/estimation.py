@@ -27,7 +27,9 @@ def effective_persons(weights: Array, squares: Array, design_effect: float) -> A
     return np.divide(total**2, spread * design_effect, out=np.zeros_like(total), where=spread > 0)
 
 
-def smoothed(weights: Array, squares: Array, *, design_effect: float, coarser_persons: float = COARSER_PERSONS) -> Array:
+def smoothed(
+    weights: Array, squares: Array, *, design_effect: float, coarser_persons: float = COARSER_PERSONS
+) -> Array:
     """P(x | c) smoothed towards the same table with one parent less, from no parent to all.
 
     Args:
@@ -49,7 +51,9 @@ def smoothed(weights: Array, squares: Array, *, design_effect: float, coarser_pe
     return table
 
 
-def rake(seed: Array, margins: Sequence[tuple[tuple[int, ...], Array]], *, passes: int = 60, tolerance: float = 1e-9) -> Array:
+def rake(
+    seed: Array, margins: Sequence[tuple[tuple[int, ...], Array]], *, passes: int = 60, tolerance: float = 1e-9
+) -> Array:
     """Iterative proportional fitting: scale `seed` until every margin holds; zeros of the seed stay zeros.
 
     Args:
@@ -92,7 +96,9 @@ def rake_then_shrink(
     flat_national = national.reshape(-1, values)
     flat_weights = weights.reshape(states, -1, values)
     n = effective_persons(weights, squares, design_effect).reshape(states, -1, 1)
-    all_cells = (weights if people is None else people[..., None] * np.ones(values)).reshape(states, -1, values).sum(axis=-1)
+    all_cells = (
+        (weights if people is None else people[..., None] * np.ones(values)).reshape(states, -1, values).sum(axis=-1)
+    )
     own_n = effective_persons(flat_weights.sum(axis=1), squares.reshape(states, -1, values).sum(axis=1), design_effect)
     brazil = normalised(flat_weights.sum(axis=(0, 1)))
     result = np.empty_like(flat_weights)
@@ -104,7 +110,9 @@ def rake_then_shrink(
         seed = cells[:, None] * flat_national
         raked = rake(seed, [((1,), margin * seed.sum()), ((0,), seed.sum(axis=1))])
         prior = normalised(raked, flat_national)
-        result[state] = (n[state] * normalised(flat_weights[state]) + shrink_persons * prior) / (n[state] + shrink_persons)
+        result[state] = (n[state] * normalised(flat_weights[state]) + shrink_persons * prior) / (
+            n[state] + shrink_persons
+        )
     return normalised(result).reshape(weights.shape)
 
 

@@ -59,7 +59,10 @@ def pnadc_2018t2(rows: DataFrame) -> DataFrame:
 
 def pnadc_2017t1(rows: DataFrame) -> DataFrame:
     """`core_pnadc__person` rows of PNAD Contínua 2017T1, which has no job and no household."""
-    absent = {name: F.lit(None).cast("string") for name in ("education_level", "occupation_group", "occupation_cod", "survey_position", "household_id")}
+    absent = {
+        name: F.lit(None).cast("string")
+        for name in ("education_level", "occupation_group", "occupation_cod", "survey_position", "household_id")
+    }
     return rows.select(
         "uf",
         F.lit("pnadc_2017t1").alias("source"),
@@ -125,22 +128,21 @@ def small_survey(rows: DataFrame, source: str) -> DataFrame:
 def ages(rows: DataFrame, source: str, places: DataFrame) -> DataFrame:
     """`core_census__age_sex` rows of a table with one column a single year of age (`column` idade_0 ..., `number`)."""
     sex = F.col("sex") if "sex" in rows.columns else F.lit("T")
-    return (
-        rows.join(F.broadcast(places.select("municipality_code", "uf")), "municipality_code", "inner")
-        .select(
-            "uf",
-            F.lit(source).alias("source"),
-            "municipality_code",
-            sex.alias("sex"),
-            F.substring_index("column", "_", -1).cast("int").alias("age_years"),
-            F.col("number").alias("persons"),
-        )
+    return rows.join(F.broadcast(places.select("municipality_code", "uf")), "municipality_code", "inner").select(
+        "uf",
+        F.lit(source).alias("source"),
+        "municipality_code",
+        sex.alias("sex"),
+        F.substring_index("column", "_", -1).cast("int").alias("age_years"),
+        F.col("number").alias("persons"),
     )
 
 
 def education_uf(rows: DataFrame) -> DataFrame:
     """`core_census__education` rows of SIDRA 10061 by state."""
-    return rows.select("uf", F.lit("census2022_education_uf").alias("source"), "sex", "race", "age_group", "education_level", "persons")
+    return rows.select(
+        "uf", F.lit("census2022_education_uf").alias("source"), "sex", "race", "age_group", "education_level", "persons"
+    )
 
 
 def education_young(rows: DataFrame, places: DataFrame) -> DataFrame:
@@ -190,7 +192,9 @@ def religion(by_state: DataFrame, published: DataFrame) -> DataFrame:
         ),
         F.lit("religion_uf").alias("source"),
     )
-    return states.unionByName(published.select("area", "category", "value", F.lit("religion_published").alias("source")))
+    return states.unionByName(
+        published.select("area", "category", "value", F.lit("religion_published").alias("source"))
+    )
 
 
 def trait_norms(rows: DataFrame) -> DataFrame:
@@ -199,7 +203,9 @@ def trait_norms(rows: DataFrame) -> DataFrame:
     The level is dropped on purpose: volunteers on the internet are no norm; only contrasts are used.
     """
     world = rows.where("population = 'mundo'")
-    everyone = world.where("sex = 'T'").select(*[F.col(f"{f}_{w}").alias(f"all_{f}_{w}") for f in "OCEAN" for w in ("media", "dp")])
+    everyone = world.where("sex = 'T'").select(
+        *[F.col(f"{f}_{w}").alias(f"all_{f}_{w}") for f in "OCEAN" for w in ("media", "dp")]
+    )
     return (
         world.where("sex != 'T' AND age_group != 'todas'")
         .crossJoin(F.broadcast(everyone))
@@ -262,7 +268,13 @@ def culture(dishes: DataFrame, heritage: DataFrame, tourism: DataFrame) -> DataF
         heritage.where(~F.col("name").rlike(_NOT_FOR_ANYBODY))
         .select(F.explode(states).alias("uf"), kind.alias("kind"), short.alias("name"))
         .where("kind IS NOT NULL")
-        .select("uf", "kind", "name", F.lit(None).cast("string").alias("municipality_code"), F.lit("intangible_heritage").alias("source"))
+        .select(
+            "uf",
+            "kind",
+            "name",
+            F.lit(None).cast("string").alias("municipality_code"),
+            F.lit("intangible_heritage").alias("source"),
+        )
     )
     places = tourism.where("category IN ('A', 'B', 'C')").select(
         "uf",
@@ -272,6 +284,10 @@ def culture(dishes: DataFrame, heritage: DataFrame, tourism: DataFrame) -> DataF
         F.lit("tourism").alias("source"),
     )
     dishes = dishes.select(
-        "uf", F.lit("dish").alias("kind"), "name", F.lit(None).cast("string").alias("municipality_code"), F.lit("regional_dishes").alias("source")
+        "uf",
+        F.lit("dish").alias("kind"),
+        "name",
+        F.lit(None).cast("string").alias("municipality_code"),
+        F.lit("regional_dishes").alias("source"),
     )
     return dishes.unionByName(intangible).unionByName(places).dropDuplicates(["uf", "kind", "name"])

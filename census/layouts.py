@@ -57,7 +57,9 @@ class Field:
     def value(self) -> str:
         """SQL: the typed value, null where it cannot be read."""
         if self.codes is not None:
-            known = [_literal(part) for code, value in self.codes.items() if value is not None for part in (code, value)]
+            known = [
+                _literal(part) for code, value in self.codes.items() if value is not None for part in (code, value)
+            ]
             return f"try_element_at(map({', '.join(known)}), {self.raw()})"
         if self.type == "int":
             # The text '027' is 27, '27.0' by way of double is 27, 'x' is null.
@@ -184,10 +186,21 @@ _RACE: dict[str, str | None] = {**_text(codes.PNADC_RACE), "9": None}
 _ZONE = _text(codes.PNADC_ZONE)
 _AGES_0_100 = tuple(f"idade_{age}" for age in range(101))
 _EDUCATION = {str(code): codes.EDUCATION_LEVELS[level] for code, level in codes.PNADC_EDUCATION.items()}
-_RACE_LOWER: dict[str, str | None] = {"branca": "branca", "preta": "preta", "amarela": "amarela", "parda": "parda", "indigena": "indígena", "nao_informada": None}
+_RACE_LOWER: dict[str, str | None] = {
+    "branca": "branca",
+    "preta": "preta",
+    "amarela": "amarela",
+    "parda": "parda",
+    "indigena": "indígena",
+    "nao_informada": None,
+}
 _RACE_TITLE: dict[str, str | None] = {race.capitalize(): race for race in codes.RACES}
 _EDUCATION_SLUG: dict[str, str | None] = dict(
-    zip(("ate_fund_incompleto", "fund_completo", "medio_completo", "superior_completo"), codes.EDUCATION_LEVELS, strict=True)
+    zip(
+        ("ate_fund_incompleto", "fund_completo", "medio_completo", "superior_completo"),
+        codes.EDUCATION_LEVELS,
+        strict=True,
+    )
 )
 _MARITAL_SLUG: dict[str, str | None] = {
     "solteiro": "Solteiro",
@@ -197,7 +210,9 @@ _MARITAL_SLUG: dict[str, str | None] = {
     "viuvo": "Viúvo",
 }
 _POSITION_VD4009: dict[str, str | None] = {f"{i + 1}.0": position for i, position in enumerate(codes.POSITIONS)}
-_GROUP_VD4011: dict[str, str | None] = {f"{i + 1}.0": group for i, group in enumerate(codes.OCCUPATION_GROUPS)} | {"11.0": None}
+_GROUP_VD4011: dict[str, str | None] = {f"{i + 1}.0": group for i, group in enumerate(codes.OCCUPATION_GROUPS)} | {
+    "11.0": None
+}
 _YES_NO: dict[str, str | None] = {"1": "true", "2": "false"}
 _YES_NO_FLOAT: dict[str, str | None] = {"1.0": "true", "2.0": "false"}
 
@@ -214,7 +229,12 @@ _AGE_GROUPS_UF = {
 }
 _AGE_GROUPS_MUNICIPALITY: dict[str, str | None] = {
     printed: age_group_10061(printed)
-    for printed in ("18 a 19 anos", "20 a 24 anos", *(f"{a} a {a + 4} anos" for a in range(25, 80, 5)), "80 anos ou mais")
+    for printed in (
+        "18 a 19 anos",
+        "20 a 24 anos",
+        *(f"{a} a {a + 4} anos" for a in range(25, 80, 5)),
+        "80 anos ou mais",
+    )
 }
 PERIODS: dict[str, str | None] = {
     "ate_1949": "1940",
@@ -262,7 +282,12 @@ LAYOUTS: dict[str, Layout] = {
             Field("cor_raca", "race", codes={**_RACE_TITLE, "Total": None}),
             Field("grupo_idade", "age_group", codes=_AGE_GROUPS_MUNICIPALITY),
         ),
-        long=("sem_instrucao_fund_incompleto", "fund_completo_medio_incompleto", "medio_completo_sup_incompleto", "superior_completo"),
+        long=(
+            "sem_instrucao_fund_incompleto",
+            "fund_completo_medio_incompleto",
+            "medio_completo_sup_incompleto",
+            "superior_completo",
+        ),
     ),
     "census2022_zone": Layout(
         (
@@ -342,7 +367,12 @@ LAYOUTS: dict[str, Layout] = {
             Field("C008", "age_years", "int", low=0, high=130),
             Field("VDE001", "in_labour_force", codes=_YES_NO, required=False),
             Field("F001011", "has_pension", codes=_YES_NO, required=False),
-            Field("C011", "marital_status", codes={"1": "Casado", "2": "Divorciado", "3": "Viúvo", "4": "Solteiro"}, required=False),
+            Field(
+                "C011",
+                "marital_status",
+                codes={"1": "Casado", "2": "Divorciado", "3": "Viúvo", "4": "Solteiro"},
+                required=False,
+            ),
             Field("V00281", "weight_persons", "number", required=False, low=1e-9, empty=("", ".")),
         )
     ),
@@ -369,8 +399,12 @@ LAYOUTS: dict[str, Layout] = {
                     "TÉCNICOS E PROFISSIONAIS DE NÍVEL MÉDIO": codes.OCCUPATION_GROUPS[2],
                     "TRABALHADORES DE APOIO ADMINISTRATIVO": codes.OCCUPATION_GROUPS[3],
                     "TRABALHADORES DOS SERVIÇOS, VENDEDORES DOS COMÉRCIOS E MERCADOS": codes.OCCUPATION_GROUPS[4],
-                    "TRABALHADORES QUALIFICADOS DA AGROPECUÁRIA, FLORESTAIS, DA CAÇA E DA PESCA": codes.OCCUPATION_GROUPS[5],
-                    "TRABALHADORES QUALIFICADOS, OPERÁRIOS E ARTESÃOS DA CONSTRUÇÃO, DAS ARTES MECÂNICAS E OUTROS OFÍCIOS": codes.OCCUPATION_GROUPS[6],
+                    "TRABALHADORES QUALIFICADOS DA AGROPECUÁRIA, FLORESTAIS, DA CAÇA E DA PESCA": codes.OCCUPATION_GROUPS[
+                        5
+                    ],
+                    "TRABALHADORES QUALIFICADOS, OPERÁRIOS E ARTESÃOS DA CONSTRUÇÃO, DAS ARTES MECÂNICAS E OUTROS OFÍCIOS": codes.OCCUPATION_GROUPS[
+                        6
+                    ],
                     "OPERADORES DE INSTALAÇÕES E MÁQUINAS E MONTADORES": codes.OCCUPATION_GROUPS[7],
                     "OCUPAÇÕES ELEMENTARES": codes.OCCUPATION_GROUPS[8],
                     "MEMBROS DAS FORÇAS ARMADAS, POLICIAIS E BOMBEIROS MILITARES": codes.OCCUPATION_GROUPS[9],
@@ -413,9 +447,15 @@ LAYOUTS: dict[str, Layout] = {
     "trait_correlations": Layout(
         (Field("fator", "factor", codes=dict(zip("OCEAN", codes.TRAITS, strict=True))),), wide=tuple("OCEAN")
     ),
-    "occupation_cod": Layout((Field("cod", "occupation_cod"), Field("titulo", "cod_title"), Field("grande_grupo", "digit"))),
+    "occupation_cod": Layout(
+        (Field("cod", "occupation_cod"), Field("titulo", "cod_title"), Field("grande_grupo", "digit"))
+    ),
     "occupation_cbo_to_cod": Layout(
-        (Field("cbo", "occupation_cbo"), Field("cod", "occupation_cod"), Field("cod_alternativos", "alternatives", required=False))
+        (
+            Field("cbo", "occupation_cbo"),
+            Field("cod", "occupation_cod"),
+            Field("cod_alternativos", "alternatives", required=False),
+        )
     ),
     "occupation_titles": Layout(
         (
@@ -442,7 +482,11 @@ LAYOUTS: dict[str, Layout] = {
         long=("nasc_antes_1930", *(f"nasc_{d}_{d + 9}" for d in range(1930, 2000, 10)), "nasc_2000_2010"),
     ),
     "names_by_sex": Layout(
-        (Field("nome", "name"), Field("freq_feminino", "women", "number", low=0), Field("freq_masculino", "men", "number", low=0))
+        (
+            Field("nome", "name"),
+            Field("freq_feminino", "women", "number", low=0),
+            Field("freq_masculino", "men", "number", low=0),
+        )
     ),
     "surnames": Layout((Field("sobrenome", "name"), Field("frequencia", "persons", "number", low=1))),
     "surnames_uf": Layout(
@@ -486,7 +530,9 @@ LAYOUTS: dict[str, Layout] = {
         (Field("sobrenome", "name"), Field("forma_com_acento_mais_comum", "form")),
         wide=("de", "da", "do", "dos", "das"),
     ),
-    "name_accents": Layout((Field("nome", "name"), Field("forma_com_acento_mais_comum", "form"), Field("p_forma", "share", "number"))),
+    "name_accents": Layout(
+        (Field("nome", "name"), Field("forma_com_acento_mais_comum", "form"), Field("p_forma", "share", "number"))
+    ),
     "accented_given_names": Layout((Field("label", "label"),)),
     "regional_dishes": Layout((Field("uf", "uf", codes=_same(codes.UFS)), Field("prato", "name"))),
     "intangible_heritage": Layout((Field("bem", "name"), Field("livro", "book"), Field("uf", "ufs"))),

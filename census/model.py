@@ -67,7 +67,10 @@ def dense(frame: pd.DataFrame, axes: Mapping[str, tuple[str, ...]], value: str =
             odd = frame.loc[codes_ < 0, name].iloc[0]
             raise FitError(f"{name}: {odd!r} is not in its domain.", column=name, value=odd)
         index = index * len(domain) + codes_
-    return np.bincount(index, weights=frame[value].to_numpy(dtype=float), minlength=int(np.prod(shape))).reshape(shape)
+    return np.asarray(
+        np.bincount(index, weights=frame[value].to_numpy(dtype=float), minlength=int(np.prod(shape))).reshape(shape),
+        dtype=float,
+    )
 
 
 def survey(counts: pd.DataFrame, family: str, parents: tuple[str, ...], child: str, cod: tuple[str, ...]) -> Weighted:
@@ -82,7 +85,9 @@ def survey(counts: pd.DataFrame, family: str, parents: tuple[str, ...], child: s
 
 
 # ------------------------------------------------------------------------------------- race and education
-def education_joint(by_state: Array, young: Array, child_race: Weighted, child_level: Weighted, *, design_effect: float, shrink: float) -> Array:
+def education_joint(
+    by_state: Array, young: Array, child_race: Weighted, child_level: Weighted, *, design_effect: float, shrink: float
+) -> Array:
     """Persons by state, sex, band, race, level: SIDRA 10061 for adults, PNADC for children.
 
     Args:
@@ -106,12 +111,16 @@ def education_joint(by_state: Array, young: Array, child_race: Weighted, child_l
     # Structural zero: nobody of 18 or 19 holds a degree by the regular path of school (Lei 9.394, art. 44).
     joint[:, :, ADULT, :, 3] = 0.0
     race = rake_then_shrink(child_race.weights, child_race.squares, design_effect=design_effect, shrink_persons=shrink)
-    level = rake_then_shrink(child_level.weights, child_level.squares, design_effect=design_effect, shrink_persons=shrink)
+    level = rake_then_shrink(
+        child_level.weights, child_level.squares, design_effect=design_effect, shrink_persons=shrink
+    )
     for band in range(ADULT):
         chance = race[:, :, band]
         schooling = level[:, :, band] if band > 0 else np.eye(LEVELS)[0]
         schooling = np.where(np.arange(LEVELS) < (1 if band < 2 else 2 if band < 3 else 3), schooling, 0.0)
-        joint[:, :, band] = chance[..., None] * normalised(np.broadcast_to(schooling, (STATES, SEXES, RACES, LEVELS)), np.eye(LEVELS)[0])
+        joint[:, :, band] = chance[..., None] * normalised(
+            np.broadcast_to(schooling, (STATES, SEXES, RACES, LEVELS)), np.eye(LEVELS)[0]
+        )
     return joint
 
 
@@ -241,7 +250,14 @@ def religion(by_state: Array, rest: Array, race_of_evangelicals: Array, men_with
 
 
 # ----------------------------------------------------------------------------------------------- activity
-def working(counts: Weighted, people: Array, margins: list[tuple[NDArray[np.bool_], float]], *, design_effect: float, shrink: float) -> Array:
+def working(
+    counts: Weighted,
+    people: Array,
+    margins: list[tuple[NDArray[np.bool_], float]],
+    *,
+    design_effect: float,
+    shrink: float,
+) -> Array:
     """P(works | state, sex, band, race, education), survey cells moved to the census levels.
 
     Args:
@@ -249,7 +265,9 @@ def working(counts: Weighted, people: Array, margins: list[tuple[NDArray[np.bool
         people: (states, sex, band, race, education) residents.
         margins: (cells of `people` that a published level speaks of, share that works).
     """
-    chance = rake_then_shrink(counts.weights, counts.squares, design_effect=design_effect, shrink_persons=shrink)[..., 1]
+    chance = rake_then_shrink(counts.weights, counts.squares, design_effect=design_effect, shrink_persons=shrink)[
+        ..., 1
+    ]
     chance[:, :, :_FIRST_WORK_BAND] = 0.0
     for _ in range(60):
         worst = 0.0
@@ -315,7 +333,9 @@ def occupation_cod(counts: Weighted, *, design_effect: float, shrink: float) -> 
     return masked(table, np.broadcast_to(seen[None, :, None, None, :], table.shape))
 
 
-def position(counts: Weighted, split: Array, group_of_cod: NDArray[np.int64], *, design_effect: float, shrink: float) -> Array:
+def position(
+    counts: Weighted, split: Array, group_of_cod: NDArray[np.int64], *, design_effect: float, shrink: float
+) -> Array:
     """P(position | state, COD): seven survey positions, split into ten by contract and statute.
 
     Args:
@@ -376,7 +396,10 @@ def income(counts: Weighted, *, design_effect: float, shrink: float) -> Array:
     # Strongest parents first: group and position before sex and education.
     order, back = (0, 3, 4, 2, 1, 5), (0, 4, 3, 1, 2, 5)
     table = rake_then_shrink(
-        counts.weights.transpose(order), counts.squares.transpose(order), design_effect=design_effect, shrink_persons=shrink
+        counts.weights.transpose(order),
+        counts.squares.transpose(order),
+        design_effect=design_effect,
+        shrink_persons=shrink,
     ).transpose(back)
     survey_position = np.zeros(len(codes.POSITIONS), dtype=np.int64)
     for seven, ten in enumerate(POSITIONS_OF_SURVEY):

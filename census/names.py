@@ -7,8 +7,27 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 # Words that the census form placed among surnames but that are no family names.
-SUFFIXES = {"FILHO": "Filho", "JUNIOR": "Júnior", "NETO": "Neto", "SOBRINHO": "Sobrinho", "NETTO": "Neto", "SEGUNDO": None}
-NOT_SURNAMES = ("JUNIOR", "FILHO", "FILHA", "NETO", "NETTO", "NETA", "SOBRINHO", "SOBRINHA", "SEGUNDO", "TERCEIRO", "BISNETO")
+SUFFIXES = {
+    "FILHO": "Filho",
+    "JUNIOR": "Júnior",
+    "NETO": "Neto",
+    "SOBRINHO": "Sobrinho",
+    "NETTO": "Neto",
+    "SEGUNDO": None,
+}
+NOT_SURNAMES = (
+    "JUNIOR",
+    "FILHO",
+    "FILHA",
+    "NETO",
+    "NETTO",
+    "NETA",
+    "SOBRINHO",
+    "SOBRINHA",
+    "SEGUNDO",
+    "TERCEIRO",
+    "BISNETO",
+)
 PARTICLES = ("de", "da", "do", "dos", "das", "e")
 _PLAIN = "AAAAEEIOOOUC"
 _ACCENTED = "ÁÀÂÃÉÊÍÓÔÕÚÇ"
@@ -61,7 +80,12 @@ def first_names(by_decade: DataFrame, by_sex: DataFrame, lexicon: DataFrame) -> 
     long = by_decade.select("name", start.alias("birth_decade"), F.col("number").alias("bearers"))
     people = long.join(by_sex, "name", "inner").join(lexicon, "name", "left")
     women = F.col("women") / (F.col("women") + F.col("men"))
-    share = F.explode(F.array(F.struct(F.lit("F").alias("sex"), women.alias("share")), F.struct(F.lit("M").alias("sex"), (1 - women).alias("share"))))
+    share = F.explode(
+        F.array(
+            F.struct(F.lit("F").alias("sex"), women.alias("share")),
+            F.struct(F.lit("M").alias("sex"), (1 - women).alias("share")),
+        )
+    )
     return (
         people.withColumn("by", share)
         .select(
@@ -95,12 +119,16 @@ def second_names(compounds: DataFrame, lexicon: DataFrame) -> DataFrame:
     )
     first = lexicon.select(F.col("name").alias("first"), F.col("accented").alias("first_accented"))
     last = lexicon.select(F.col("name").alias("last"), F.col("accented").alias("last_accented"))
-    return parts.join(first, "first", "left").join(last, "last", "left").select(
-        "sex",
-        "birth_period",
-        F.coalesce("first_accented", F.initcap("first")).alias("first_name"),
-        F.concat("particle", F.coalesce("last_accented", F.initcap("last"))).alias("second_name"),
-        "persons",
+    return (
+        parts.join(first, "first", "left")
+        .join(last, "last", "left")
+        .select(
+            "sex",
+            "birth_period",
+            F.coalesce("first_accented", F.initcap("first")).alias("first_name"),
+            F.concat("particle", F.coalesce("last_accented", F.initcap("last"))).alias("second_name"),
+            "persons",
+        )
     )
 
 
@@ -124,8 +152,10 @@ def surnames(
     last = by_state.groupBy("name").agg((F.sum("last_bearers") / F.sum("bearers")).alias("last_share"))
     given = given_names.where("women + men >= 5000").select("name", F.lit(True).alias("is_given"))
     ratio = (F.col("bearers") + shrink) / (F.col("people") * F.col("share_brazil") + shrink)
-    ratios = by_state.where("share_brazil > 0").groupBy("name").agg(
-        F.map_from_entries(F.collect_list(F.struct("uf", ratio))).alias("uf_ratio")
+    ratios = (
+        by_state.where("share_brazil > 0")
+        .groupBy("name")
+        .agg(F.map_from_entries(F.collect_list(F.struct("uf", ratio))).alias("uf_ratio"))
     )
     best = F.greatest("de", "da", "do", "dos", "das")
     particle = F.coalesce(*[F.when(F.col(p) == best, p) for p in ("de", "da", "do", "dos", "das")])

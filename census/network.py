@@ -55,7 +55,9 @@ def long_rows(node: NodeTable, domains: Mapping[str, Sequence[str]]) -> pd.DataF
     )
 
 
-def check(nodes: Sequence[NodeTable], domains: Mapping[str, Sequence[str]], roots: Mapping[str, Array]) -> DiscreteBayesianNetwork:
+def check(
+    nodes: Sequence[NodeTable], domains: Mapping[str, Sequence[str]], roots: Mapping[str, Array]
+) -> DiscreteBayesianNetwork:
     """Build the network in pgmpy and check it.
 
     Args:
@@ -94,7 +96,13 @@ def check(nodes: Sequence[NodeTable], domains: Mapping[str, Sequence[str]], root
 
 
 # Order of the gate: the first hears of `activity`, the others of a parent that was gated before them.
-_WORK = {"occupation_group": "activity", "occupation_cod": "occupation_group", "position": "occupation_cod", "is_mei": "position", "income_band": "position"}
+_WORK = {
+    "occupation_group": "activity",
+    "occupation_cod": "occupation_group",
+    "position": "occupation_cod",
+    "is_mei": "position",
+    "income_band": "position",
+}
 
 
 def _gated(node: NodeTable, states: dict[str, list[str]]) -> tuple[tuple[str, ...], Array]:

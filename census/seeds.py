@@ -78,7 +78,9 @@ def _parity(words: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 def mixed(seed: int, state_code: int, variable: int, numbers: Points) -> Uniforms:
     """Uniforms in [0, 1) that look independent: two rounds of a 64-bit mixer over (key, number)."""
-    key = _mix(np.array([seed], dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64((state_code << 32) | variable))
+    key = _mix(
+        np.array([seed], dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64((state_code << 32) | variable)
+    )
     return np.asarray((_mix(_mix(numbers.astype(np.uint64) ^ key) + key) >> np.uint64(11)) * 2.0**-53)
 
 
@@ -93,9 +95,29 @@ def _mix(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 def normal_quantile(u: Uniforms) -> Uniforms:
     """Inverse of the standard normal law, relative error under 1.2e-9 (Acklam's rational approximation)."""
-    a = (-3.969683028665376e01, 2.209460984245205e02, -2.759285104469687e02, 1.383577518672690e02, -3.066479806614716e01, 2.506628277459239e00)
-    b = (-5.447609879822406e01, 1.615858368580409e02, -1.556989798598866e02, 6.680131188771972e01, -1.328068155288572e01)
-    c = (-7.784894002430293e-03, -3.223964580411365e-01, -2.400758277161838e00, -2.549732539343734e00, 4.374664141464968e00, 2.938163982698783e00)
+    a = (
+        -3.969683028665376e01,
+        2.209460984245205e02,
+        -2.759285104469687e02,
+        1.383577518672690e02,
+        -3.066479806614716e01,
+        2.506628277459239e00,
+    )
+    b = (
+        -5.447609879822406e01,
+        1.615858368580409e02,
+        -1.556989798598866e02,
+        6.680131188771972e01,
+        -1.328068155288572e01,
+    )
+    c = (
+        -7.784894002430293e-03,
+        -3.223964580411365e-01,
+        -2.400758277161838e00,
+        -2.549732539343734e00,
+        4.374664141464968e00,
+        2.938163982698783e00,
+    )
     d = (7.784695709041462e-03, 3.224671290700398e-01, 2.445134137142996e00, 3.754408661907416e00)
     q = u - 0.5
     r = q * q

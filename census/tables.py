@@ -58,9 +58,7 @@ class Table:
     @property
     def schema(self) -> StructType:
         """The Spark schema, with comments."""
-        return StructType(
-            [StructField(c.name, c.type, not c.required, {"comment": c.comment}) for c in self.columns]
-        )
+        return StructType([StructField(c.name, c.type, not c.required, {"comment": c.comment}) for c in self.columns])
 
     @property
     def column_names(self) -> list[str]:
@@ -114,9 +112,7 @@ SEX = Column("sex", _S, "F or M. PNADC V2007.", _in("sex", codes.SEXES))
 AGE = Column("age_years", _I, "Completed years; 100 = 100 and over. PNADC V2009.", "age_years BETWEEN 0 AND 130")
 AGE_BAND = Column("age_band", _S, "Age band in years, as in SIDRA 10061.", _in("age_band", codes.AGE_BANDS))
 RACE = Column("race", _S, "Cor ou raça. PNADC V2010.", _in("race", codes.RACES))
-EDUCATION = Column(
-    "education_level", _S, "Census level of schooling.", _in("education_level", codes.EDUCATION_LEVELS)
-)
+EDUCATION = Column("education_level", _S, "Census level of schooling.", _in("education_level", codes.EDUCATION_LEVELS))
 ZONE = Column("zone", _S, "Situação do domicílio. PNADC V1022.", _in("zone", codes.ZONES))
 MARITAL = Column("marital_status", _S, "Legal marital status.", _in("marital_status", codes.MARITAL_STATUSES))
 PERSONS = Column("persons", _D, "People counted or represented.", "persons >= 0")
@@ -210,7 +206,13 @@ PERSON = Table(
         GROUP.optional("for who does not work"),
         COD.optional("for who does not work"),
         Column("survey_position", _S, "V4012, seven positions.", required=False),
-        Column("income_brl", _D, "V403312 (2018: habitual, main job) or VD4020 (2017: effective, all jobs).", "income_brl >= 0 OR income_brl IS NULL", required=False),
+        Column(
+            "income_brl",
+            _D,
+            "V403312 (2018: habitual, main job) or VD4020 (2017: effective, all jobs).",
+            "income_brl >= 0 OR income_brl IS NULL",
+            required=False,
+        ),
         Column("hours", _D, "V4039, habitual hours a week.", required=False),
         Column("weight_persons", _D, "V1028, people this row stands for.", "weight_persons > 0"),
     ),
@@ -444,7 +446,12 @@ CPD = Table(
         Column("cell", _S, "Values of the other parents, in the order of the network, joined by '|'."),
         Column("value", _S, "Value of the variable."),
         Column("probability", _D, "Sums to 1 within (node, uf, cell).", "probability BETWEEN 0 AND 1.000001"),
-        Column("grade", _S, "A census joint, B large survey, C small sample and published margins.", "grade IN ('A', 'B', 'C')"),
+        Column(
+            "grade",
+            _S,
+            "A census joint, B large survey, C small sample and published margins.",
+            "grade IN ('A', 'B', 'C')",
+        ),
     ),
     key=("node", "uf", "cell", "value"),
 )
@@ -505,20 +512,37 @@ ATTRIBUTE = Table(
         MARITAL,
         Column("in_union", _B, "Lives with a spouse or partner."),
         Column("religion", _S, "Religion.", _in("religion", codes.RELIGIONS)).optional("under 10"),
-        Column("activity", _S, "Activity in the reference week.", _in("activity", codes.ACTIVITIES)).optional("under 14"),
+        Column("activity", _S, "Activity in the reference week.", _in("activity", codes.ACTIVITIES)).optional(
+            "under 14"
+        ),
         GROUP.optional("for who does not work"),
         COD.optional("for who does not work"),
         CBO.optional("for who does not work"),
         Column("occupation_title", _S, "Title in the person's gender. Null for who does not work.", required=False),
-        Column("position", _S, "Position in the job.", _in("position", codes.POSITIONS)).optional("for who does not work"),
+        Column("position", _S, "Position in the job.", _in("position", codes.POSITIONS)).optional(
+            "for who does not work"
+        ),
         Column("is_mei", _B, "Individual micro-entrepreneur. Null for who does not work.", required=False),
-        Column("income_brl", _D, "Monthly income of the main job, level of 2022. Null for who does not work.", "income_brl IS NULL OR income_brl >= 0", required=False),
-        Column("former_occupation_title", _S, "Last occupation. Null but for the retired and those who look for work.", required=False),
+        Column(
+            "income_brl",
+            _D,
+            "Monthly income of the main job, level of 2022. Null for who does not work.",
+            "income_brl IS NULL OR income_brl >= 0",
+            required=False,
+        ),
+        Column(
+            "former_occupation_title",
+            _S,
+            "Last occupation. Null but for the retired and those who look for work.",
+            required=False,
+        ),
         Column("first_name", _S, "First given name.", "length(first_name) > 0"),
         Column("middle_name", _S, "Second given name; empty if none."),
         Column("last_name", _S, "All surnames, with particles and suffix.", "length(last_name) > 0"),
         *(
-            Column(trait, _D, "T score. Null under 10.", f"{trait} IS NULL OR {trait} BETWEEN 20 AND 80", required=False)
+            Column(
+                trait, _D, "T score. Null under 10.", f"{trait} IS NULL OR {trait} BETWEEN 20 AND 80", required=False
+            )
             for trait in codes.TRAITS
         ),
         Column("model_version", _S, "Digest of reference data, network, fit settings and sampler version."),
@@ -581,7 +605,10 @@ TEXT = Table(
         Column("model", _S, "Model asked for."),
         Column("writer", _S, "Model that wrote."),
         Column("prompt_version", _S, "Version of the prompts."),
-        *(Column(f"mentions_{what}", _B, f"The texts say the {what}.", required=False) for what in ("name", "municipality", "state", "occupation", "age")),
+        *(
+            Column(f"mentions_{what}", _B, f"The texts say the {what}.", required=False)
+            for what in ("name", "municipality", "state", "occupation", "age")
+        ),
     ),
     key=("uuid",),
 )
@@ -626,7 +653,9 @@ RUN = Table(
         Column("job", _S, "Stage."),
         Column("status", _S, "running, done or failed.", "status IN ('running', 'done', 'failed')"),
         Column("version", _S, "Version of Povo."),
-        Column("fingerprints", MapType(_S, _S), "State (BR for the national part) -> digest of settings, code and inputs."),
+        Column(
+            "fingerprints", MapType(_S, _S), "State (BR for the national part) -> digest of settings, code and inputs."
+        ),
         Column("settings", _S, "Settings that change rows, JSON."),
         Column("seed", _L, "Seed."),
         Column("records", MapType(_S, _L), "State -> records asked for."),
@@ -668,7 +697,10 @@ PERSONA = Table(
     "The public layout: uuid and 20 fields; uf is the partition only.",
     (
         UUID,
-        *(Column(name, _S, _PUBLIC_TEXT.get(name, "Text or value in Brazilian Portuguese.")) for name in PUBLIC_COLUMNS[:13]),
+        *(
+            Column(name, _S, _PUBLIC_TEXT.get(name, "Text or value in Brazilian Portuguese."))
+            for name in PUBLIC_COLUMNS[:13]
+        ),
         Column("age", LongType(), "Completed years.", "age BETWEEN 18 AND 110"),
         *(Column(name, _S, "Value in Brazilian Portuguese.") for name in PUBLIC_COLUMNS[14:]),
         UF,

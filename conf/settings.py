@@ -16,7 +16,37 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-UFS = tuple("RO AC AM RR PA AP TO MA PI CE RN PB PE AL SE BA MG ES RJ SP PR SC RS MS MT GO DF".split())
+UFS = tuple(
+    [
+        "RO",
+        "AC",
+        "AM",
+        "RR",
+        "PA",
+        "AP",
+        "TO",
+        "MA",
+        "PI",
+        "CE",
+        "RN",
+        "PB",
+        "PE",
+        "AL",
+        "SE",
+        "BA",
+        "MG",
+        "ES",
+        "RJ",
+        "SP",
+        "PR",
+        "SC",
+        "RS",
+        "MS",
+        "MT",
+        "GO",
+        "DF",
+    ]
+)
 STAGES = ("ingest", "condition", "fit", "sample", "write_text", "validate", "publish")
 
 
@@ -219,7 +249,9 @@ def quality_bounds() -> tuple[Bound, ...]:
     return tuple(Bound(**entry) for entry in tomllib.loads(text("quality.toml"))["bound"])
 
 
-def load(overlays: tuple[str, ...] = (), assignments: tuple[str, ...] = (), options: dict[str, Any] | None = None) -> Config:
+def load(
+    overlays: tuple[str, ...] = (), assignments: tuple[str, ...] = (), options: dict[str, Any] | None = None
+) -> Config:
     """Read base.toml, then the overlays, then `section.key=value` assignments, then options of the command line.
 
     Raises:

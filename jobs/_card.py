@@ -77,23 +77,47 @@ full list with licences in conf/sources.toml of Povo.
 def text(spark: SparkSession, config: Config, rows: int) -> str:
     """The card of the chosen states."""
     ufs = list(config.run.ufs)
-    metrics = _storage.read(spark, config.data_dir, tables.METRIC).where("uf = 'BR' AND value IS NOT NULL").orderBy("family", "name").collect()
+    metrics = (
+        _storage.read(spark, config.data_dir, tables.METRIC)
+        .where("uf = 'BR' AND value IS NOT NULL")
+        .orderBy("family", "name")
+        .collect()
+    )
     about = (
         _storage.read(spark, config.data_dir, tables.PERSONA_EXTENDED, ufs)
-        .agg(*[F.array_join(F.sort_array(F.collect_set(F.col(c).cast("string"))), ", ").alias(c) for c in ("seed", "model_version", "writer", "model", "prompt_version")])
+        .agg(
+            *[
+                F.array_join(F.sort_array(F.collect_set(F.col(c).cast("string"))), ", ").alias(c)
+                for c in ("seed", "model_version", "writer", "model", "prompt_version")
+            ]
+        )
         .first()
     )
     assert about is not None
     evidence = _storage.read(spark, config.data_dir, tables.EVIDENCE).collect()
     order = {name: place for place, name in enumerate(settings.network())}
-    return Environment(autoescape=False).from_string(_TEMPLATE).render(
-        rows=rows,
-        size=next(label for top, label in ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**12, "1M<n<10M")) if rows < top),
-        states=", ".join(codes.STATE_OF[uf].name for uf in ufs),
-        offline="povo-offline-writer" in about["writer"],
-        min_age=config.sample.min_age_years,
-        fit=[m for m in metrics if m["family"] in ("marginal", "pair", "triple")],
-        texts=[m for m in metrics if m["family"] in ("text", "set")],
-        evidence=sorted(evidence, key=lambda row: order.get(row["node"], 99)),
-        **{c: about[c] for c in ("seed", "model_version", "writer", "model", "prompt_version")},
+    return (
+        Environment(autoescape=False)
+        .from_string(_TEMPLATE)
+        .render(
+            rows=rows,
+            size=next(
+                label
+                for top, label in (
+                    (10**3, "n<1K"),
+                    (10**4, "1K<n<10K"),
+                    (10**5, "10K<n<100K"),
+                    (10**6, "100K<n<1M"),
+                    (10**12, "1M<n<10M"),
+                )
+                if rows < top
+            ),
+            states=", ".join(codes.STATE_OF[uf].name for uf in ufs),
+            offline="povo-offline-writer" in about["writer"],
+            min_age=config.sample.min_age_years,
+            fit=[m for m in metrics if m["family"] in ("marginal", "pair", "triple")],
+            texts=[m for m in metrics if m["family"] in ("text", "set")],
+            evidence=sorted(evidence, key=lambda row: order.get(row["node"], 99)),
+            **{c: about[c] for c in ("seed", "model_version", "writer", "model", "prompt_version")},
+        )
     )

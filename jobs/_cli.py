@@ -50,9 +50,20 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 
 
 def _config(
-    uf: str | None, records: int | None, total: int | None, whole: bool, seed: int | None, data: str | None, conf: list[str] | None, sets: list[str] | None
+    uf: str | None,
+    records: int | None,
+    total: int | None,
+    whole: bool,
+    seed: int | None,
+    data: str | None,
+    conf: list[str] | None,
+    sets: list[str] | None,
 ) -> Config:
-    sizes = [name for name, given in (("--records", records is not None), ("--total", total is not None), ("--whole", whole)) if given]
+    sizes = [
+        name
+        for name, given in (("--records", records is not None), ("--total", total is not None), ("--whole", whole))
+        if given
+    ]
     if len(sizes) > 1:
         raise ConfigError(f"{' and '.join(sizes)} say different things: give one of them.")
     for name, number in (("--records", records), ("--total", total)):
@@ -162,7 +173,9 @@ def _guard(work: Callable[[], int | None]) -> None:
         status = error.exit_status
     except KeyboardInterrupt:
         typer.secho(
-            "povo: stopped. Everything finished so far is kept; the same command goes on from there.", fg="yellow", err=True
+            "povo: stopped. Everything finished so far is kept; the same command goes on from there.",
+            fg="yellow",
+            err=True,
         )
         status = 1
     except typer.Exit:
@@ -171,7 +184,11 @@ def _guard(work: Callable[[], int | None]) -> None:
         log.exception("unexpected")
         where = next((h.baseFilename for h in logging.getLogger().handlers if isinstance(h, logging.FileHandler)), None)
         hint = f" Details are in {where}." if where else ""
-        typer.secho(f"povo: unexpected {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}{hint}", fg="red", err=True)
+        typer.secho(
+            f"povo: unexpected {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}{hint}",
+            fg="red",
+            err=True,
+        )
         status = 1
     raise typer.Exit(status)
 
@@ -235,7 +252,11 @@ def _summary(config: Config, end: str, seconds: float) -> None:
     from jobs._screen import console
 
     sizes = _states.records(config)
-    made = ", ".join(f"{uf} {n:,}" if n else f"{uf} everyone" for uf, n in sizes.items()) if len(sizes) <= 6 else f"{len(sizes)} states"
+    made = (
+        ", ".join(f"{uf} {n:,}" if n else f"{uf} everyone" for uf, n in sizes.items())
+        if len(sizes) <= 6
+        else f"{len(sizes)} states"
+    )
     where = config.data_dir
     published = end == STAGES[-1]
     table = where / "tables" / ("out_personas__persona" if published else "core_persona__attribute")
@@ -247,7 +268,9 @@ def _summary(config: Config, end: str, seconds: float) -> None:
         console.print(f"  export   {where / 'export' / 'huggingface'}")
     console.print(f"  report   {where / 'report' / 'index.html'}")
     if not config.llm.endpoints and STAGES.index(end) > STAGES.index("sample"):
-        console.print("  [yellow]The texts were written by povo-offline-writer, a grammar, not by a language model.[/yellow]")
+        console.print(
+            "  [yellow]The texts were written by povo-offline-writer, a grammar, not by a language model.[/yellow]"
+        )
     if STAGES.index(end) >= STAGES.index("sample"):
         console.print("\nTry next, in Spark SQL:")
         console.print(f"  SELECT {what} FROM delta.`{table}` GROUP BY {keys} ORDER BY {keys}", soft_wrap=True)
@@ -294,7 +317,15 @@ for _name, _text in {
 
 
 @app.command()
-def report(uf: Uf = None, seed: Seed = None, data: Data = None, conf: Conf = None, set_: Set = None, as_json: Json = False, quiet: Quiet = False) -> None:
+def report(
+    uf: Uf = None,
+    seed: Seed = None,
+    data: Data = None,
+    conf: Conf = None,
+    set_: Set = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """Write the report page and metrics.json of a data folder.
 
     Example:
@@ -318,7 +349,16 @@ def report(uf: Uf = None, seed: Seed = None, data: Data = None, conf: Conf = Non
 
 
 @app.command()
-def status(uf: Uf = None, records: Records = None, total: Total = None, seed: Seed = None, data: Data = None, conf: Conf = None, set_: Set = None, as_json: Json = False) -> None:
+def status(
+    uf: Uf = None,
+    records: Records = None,
+    total: Total = None,
+    seed: Seed = None,
+    data: Data = None,
+    conf: Conf = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> None:
     """Say per state and stage what is done, with which seed and size, and what the present settings would redo.
 
     Example:
@@ -344,7 +384,13 @@ def status(uf: Uf = None, records: Records = None, total: Total = None, seed: Se
                 wanted = digests[stage].get(state)
                 if last is None and wanted is None:
                     continue
-                current = "never run" if last is None else "done" if wanted in (None, last["fingerprint"]) else "done with other settings or code"
+                current = (
+                    "never run"
+                    if last is None
+                    else "done"
+                    if wanted in (None, last["fingerprint"])
+                    else "done with other settings or code"
+                )
                 killed = f"{stage}/{state}" in opened
                 rows.append(
                     {
@@ -361,7 +407,9 @@ def status(uf: Uf = None, records: Records = None, total: Total = None, seed: Se
             typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
             return
         columns = ["stage", "uf", "status", "seed", "records", "finished", "run_id"]
-        screen.table(f"{config.data_dir}", columns, [["" if row[c] is None else str(row[c]) for c in columns] for row in rows])
+        screen.table(
+            f"{config.data_dir}", columns, [["" if row[c] is None else str(row[c]) for c in columns] for row in rows]
+        )
 
     _guard(work)
 

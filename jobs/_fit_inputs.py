@@ -68,17 +68,31 @@ def read(spark: SparkSession, data_dir: Path) -> NationalInputs:
     )
 
 
-def published(frame: pd.DataFrame, topic: str, category: str, *, year: int = 2022, area: str = "Brasil", dimensions: str | None = None) -> float:
+def published(
+    frame: pd.DataFrame,
+    topic: str,
+    category: str,
+    *,
+    year: int = 2022,
+    area: str = "Brasil",
+    dimensions: str | None = None,
+) -> float:
     """One printed percentage as a share.
 
     Raises:
         FitError: The figure is not there once.
     """
     rows = frame[
-        (frame["topic"] == topic) & (frame["category"] == category) & (frame["year"] == year) & (frame["area"] == area) & (frame["unit"] == "%")
+        (frame["topic"] == topic)
+        & (frame["category"] == category)
+        & (frame["year"] == year)
+        & (frame["area"] == area)
+        & (frame["unit"] == "%")
     ]
     if dimensions is not None:
         rows = rows[rows["dimensions"] == dimensions]
     if len(rows) != 1:
-        raise FitError(f"published_margins: expected one figure for {topic} / {category} / {area} / {year}, found {len(rows)}.")
+        raise FitError(
+            f"published_margins: expected one figure for {topic} / {category} / {area} / {year}, found {len(rows)}."
+        )
     return float(rows["value"].iloc[0]) / 100.0

@@ -32,10 +32,14 @@ def merge(spark: SparkSession, config: Config) -> int:
         Answers added.
     """
     _storage.create(spark, config.data_dir, tables.RESPONSE)
-    files = [path for path in journal_files(folder(config)) if _runlog.is_over(config.data_dir, path.name.split("-")[1])]
+    files = [
+        path for path in journal_files(folder(config)) if _runlog.is_over(config.data_dir, path.name.split("-")[1])
+    ]
     if not files:
         return 0
-    fields = [StructField(f.name, StringType() if f.name == "answered_at" else f.dataType) for f in tables.RESPONSE.schema]
+    fields = [
+        StructField(f.name, StringType() if f.name == "answered_at" else f.dataType) for f in tables.RESPONSE.schema
+    ]
     schema = StructType([*fields, StructField("status", StringType()), StructField("torn", StringType())])
     lines = spark.read.schema(schema).option("columnNameOfCorruptRecord", "torn").json([str(path) for path in files])
     # Spark does not let one ask for the corrupt column alone: the request key says the same.

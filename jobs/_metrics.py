@@ -42,11 +42,15 @@ def _judged(row: dict[str, object], bound: Bound | None) -> dict[str, object]:
 
 
 def _fit(spark: SparkSession, config: Config, ufs: list[str]) -> list[dict[str, object]]:
-    people = _storage.read(spark, config.data_dir, tables.ATTRIBUTE, ufs).withColumn("age_band", harmonise.age_band(F.col("age_years")))
+    people = _storage.read(spark, config.data_dir, tables.ATTRIBUTE, ufs).withColumn(
+        "age_band", harmonise.age_band(F.col("age_years"))
+    )
     minimum = config.sample.min_age_years
     numbered = _storage.read(spark, config.data_dir, tables.ALLOCATION, ufs).where(F.col("age_years") >= minimum)
     numbered = numbered.withColumn("age_band", harmonise.age_band(F.col("age_years")))
-    joint = _storage.read(spark, config.data_dir, tables.EDUCATION_JOINT, ufs).where("source = 'census2022_education_uf'")
+    joint = _storage.read(spark, config.data_dir, tables.EDUCATION_JOINT, ufs).where(
+        "source = 'census2022_education_uf'"
+    )
     counts = _storage.read(spark, config.data_dir, tables.COUNT).where(F.col("uf").isin(ufs) & (F.col("level") == "uf"))
     grades = {name: node.grade for name, node in settings.network().items()}
     targets: list[tuple[str, tuple[str, ...], DataFrame, str, str]] = []
@@ -54,7 +58,9 @@ def _fit(spark: SparkSession, config: Config, ufs: list[str]) -> list[dict[str, 
         targets.append(("pair" if len(columns) > 1 else "marginal", columns, numbered, _CENSUS_AGE, "A"))
     for columns in (("race",), ("education_level",), ("sex", "race"), ("race", "education_level")):
         targets.append(("pair" if len(columns) > 1 else "marginal", columns, joint, _CENSUS_JOINT, grades[columns[-1]]))
-    groups = counts.where("family = 'occupation_group'").select("uf", F.col("value").alias("occupation_group"), F.col("weight_persons").alias("persons"))
+    groups = counts.where("family = 'occupation_group'").select(
+        "uf", F.col("value").alias("occupation_group"), F.col("weight_persons").alias("persons")
+    )
     targets.append(("marginal", ("occupation_group",), groups, _SURVEY, grades["occupation_group"]))
     rows: list[dict[str, object]] = []
     for family, columns, target, source, grade in targets:
@@ -65,7 +71,19 @@ def _fit(spark: SparkSession, config: Config, ufs: list[str]) -> list[dict[str, 
         name = " x ".join(["uf", *("municipality" if c == "municipality_code" else c for c in columns)])
         for uf, part in _by_state(both, ufs):
             found = quality.compare(part["have"].to_numpy(dtype=float), part["wanted"].to_numpy(dtype=float))
-            rows.append({"uf": uf, "family": family, "name": name, "value": found.value, "floor": found.floor, "ratio": found.ratio, "grade": grade, "source": source, "n": found.n})
+            rows.append(
+                {
+                    "uf": uf,
+                    "family": family,
+                    "name": name,
+                    "value": found.value,
+                    "floor": found.floor,
+                    "ratio": found.ratio,
+                    "grade": grade,
+                    "source": source,
+                    "n": found.n,
+                }
+            )
     return rows
 
 
@@ -94,12 +112,23 @@ def _texts(spark: SparkSession, config: Config, ufs: list[str]) -> list[dict[str
     measures += [(F.countDistinct("persona") / F.count("*")).alias("distinct"), F.count("*").alias("n")]
     grouped = texts.groupBy("uf").agg(*measures).unionByName(texts.agg(*measures).withColumn("uf", F.lit("BR")))
     names = F.concat_ws(" ", "first_name", "middle_name", "last_name")
-    whole = [(F.countDistinct(names) / F.count("*")).alias("names"), F.countDistinct("occupation_title").alias("titles")]
+    whole = [
+        (F.countDistinct(names) / F.count("*")).alias("names"),
+        F.countDistinct("occupation_title").alias("titles"),
+    ]
     persons = people.groupBy("uf").agg(*whole).unionByName(people.agg(*whole).withColumn("uf", F.lit("BR")))
     rows: list[dict[str, object]] = []
 
     def add(uf: str, family: str, name: str, value: object, n: int) -> None:
-        rows.append({"uf": uf, "family": family, "name": name, "value": None if value is None else float(np.float64(value)), "n": n})
+        rows.append(
+            {
+                "uf": uf,
+                "family": family,
+                "name": name,
+                "value": None if value is None else float(np.float64(value)),
+                "n": n,
+            }
+        )
 
     for row in grouped.join(persons, "uf", "inner").collect():
         for name, column in said.items():

@@ -7,7 +7,7 @@ from importlib import import_module
 
 from pyspark.sql import SparkSession
 
-from census.errors import ModelError
+from census.errors import IncompleteError, ModelError
 from conf.settings import STAGES, Config
 from jobs._runlog import RunReport
 
@@ -20,7 +20,9 @@ def step(stage: str) -> Step:
     return run
 
 
-def run(spark: SparkSession, config: Config, *, first: str, last: str, done: Callable[[RunReport], None]) -> list[RunReport]:
+def run(
+    spark: SparkSession, config: Config, *, first: str, last: str, done: Callable[[RunReport], None]
+) -> list[RunReport]:
     """Run the stages from `first` to `last`; `done` hears of each.
 
     Raises:
@@ -39,9 +41,9 @@ def run(spark: SparkSession, config: Config, *, first: str, last: str, done: Cal
     return reports
 
 
-def _rounds(spark: SparkSession, config: Config, written: RunReport, done: Callable[[RunReport], None]) -> list[RunReport]:
-    from jobs.validate import IncompleteError
-
+def _rounds(
+    spark: SparkSession, config: Config, written: RunReport, done: Callable[[RunReport], None]
+) -> list[RunReport]:
     reports = []
     for asked in range(1, config.llm.max_rounds + 1):
         try:

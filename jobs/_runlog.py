@@ -27,6 +27,7 @@ from jobs import _states, _storage
 
 log = logging.getLogger(__name__)
 
+
 # Set by the command line; a stage reports through it. Called with (stage, text, done, total).
 def _nobody(stage: str, text: str, done: int | None, total: int | None) -> None:
     """Nobody watches."""
@@ -90,7 +91,13 @@ class RunReport:
 
 @contextmanager
 def stage(
-    spark: SparkSession, config: Config, job: str, *, writes: Sequence[Table], reads: Sequence[Table] = (), until: str | None = None
+    spark: SparkSession,
+    config: Config,
+    job: str,
+    *,
+    writes: Sequence[Table],
+    reads: Sequence[Table] = (),
+    until: str | None = None,
 ) -> Iterator[RunReport]:
     """Open the stage's row, hold the locks of its states, close the row whatever happens.
 
@@ -122,10 +129,17 @@ def stage(
         "seed": config.run.seed,
         "records": {uf: sizes[uf] for uf in todo if uf in sizes},
         "ufs": list(todo),
-        "input_versions": {t.name: _storage.version(spark, config.data_dir, t) for t in reads if _storage.exists(config.data_dir, t)},
+        "input_versions": {
+            t.name: _storage.version(spark, config.data_dir, t) for t in reads if _storage.exists(config.data_dir, t)
+        },
         "started_at": datetime.now(timezone.utc),
     }
-    report.metadata = {"run_id": row["run_id"], "job": job, "seed": config.run.seed, "fingerprints": row["fingerprints"]}
+    report.metadata = {
+        "run_id": row["run_id"],
+        "job": job,
+        "seed": config.run.seed,
+        "fingerprints": row["fingerprints"],
+    }
     report.input_versions = dict(row["input_versions"])  # type: ignore[call-overload]
     with _locks(config.data_dir, job, todo):
         _write(spark, config.data_dir, row, append=True)
@@ -171,11 +185,19 @@ def left_open(spark: SparkSession, data_dir: Path) -> set[str]:
             key = f"{row['job']}/{uf}"
             if key not in last or row["started_at"] > last[key][0]:
                 last[key] = (row["started_at"], row["status"], row["run_id"])
-    return {key for key, (_, status, run) in last.items() if status == "running" and is_over(data_dir, _journal_name(run))}
+    return {
+        key for key, (_, status, run) in last.items() if status == "running" and is_over(data_dir, _journal_name(run))
+    }
 
 
 def _close(
-    spark: SparkSession, data_dir: Path, row: dict[str, object], report: RunReport, started: float, status: str, message: str | None
+    spark: SparkSession,
+    data_dir: Path,
+    row: dict[str, object],
+    report: RunReport,
+    started: float,
+    status: str,
+    message: str | None,
 ) -> None:
     report.seconds = time.monotonic() - started
     closed = row | {
@@ -221,7 +243,9 @@ def _locks(data_dir: Path, job: str, ufs: Sequence[str]) -> Iterator[None]:
             except OSError as error:
                 file.seek(0)
                 owner = file.read().strip() or "another process"
-                raise ConfigError(f"{uf} is being worked on by {owner}: wait for it, or give another --data folder.") from error
+                raise ConfigError(
+                    f"{uf} is being worked on by {owner}: wait for it, or give another --data folder."
+                ) from error
             file.truncate(0)
             file.write(f"run {run_id()}, {job}, process {os.getpid()}")
             file.flush()

@@ -50,11 +50,15 @@ class SampleTables:
     trait_root: Array
 
 
-def read(spark: SparkSession, data_dir: Path, spec: dict[str, Node], *, ufs: list[str], seed: int, min_age_years: int) -> SampleTables:
+def read(
+    spark: SparkSession, data_dir: Path, spec: dict[str, Node], *, ufs: list[str], seed: int, min_age_years: int
+) -> SampleTables:
     """Build the tables of the chosen states."""
     cpd = _storage.read(spark, data_dir, tables.CPD).where(F.col("uf").isin([*ufs, "BR"])).toPandas()
     allocated = _storage.read(spark, data_dir, tables.ALLOCATION, ufs).orderBy("uf", "order").toPandas()
-    occupations = _storage.read(spark, data_dir, tables.OCCUPATION).toPandas().sort_values(["occupation_cod", "occupation_cbo"])
+    occupations = (
+        _storage.read(spark, data_dir, tables.OCCUPATION).toPandas().sort_values(["occupation_cod", "occupation_cbo"])
+    )
     cod = sorted(cpd.loc[cpd["node"] == "occupation_cod", "value"].unique())
     titles, title_index = _titles(occupations, cod)
     # Slots of titles: two words a row, woman's and man's; their index is 2 * row + sex.
@@ -68,9 +72,7 @@ def read(spark: SparkSession, data_dir: Path, spec: dict[str, Node], *, ufs: lis
     surnames = _storage.read(spark, data_dir, tables.SURNAME).orderBy("surname").toPandas()
     for uf in ufs:
         code = codes.STATE_OF[uf].code
-        nodes = {
-            name: alias.build(_dense(cpd, name, node, uf, domains)) for name, node in spec.items()
-        }
+        nodes = {name: alias.build(_dense(cpd, name, node, uf, domains)) for name, node in spec.items()}
         rows = allocated[allocated["uf"] == uf]
         persons = rows["persons"].to_numpy()
         total = int(persons.sum())
@@ -88,7 +90,9 @@ def read(spark: SparkSession, data_dir: Path, spec: dict[str, Node], *, ufs: lis
                 sex=pd.Categorical(rows["sex"], categories=list(codes.SEXES)).codes.astype(np.int64),
                 age=rows["age_years"].to_numpy(dtype=np.int64),
                 rural_band=rows["rural_band"].to_numpy(dtype=np.int64),
-                sobol={v: seeds.sobol_tables(seed, code, v, vectors[v]) for v in [seeds.ORDER, *numbers.values(), 13, 14]},
+                sobol={
+                    v: seeds.sobol_tables(seed, code, v, vectors[v]) for v in [seeds.ORDER, *numbers.values(), 13, 14]
+                },
                 nodes=nodes,
                 numbers=numbers,
                 titles=titles,
@@ -102,7 +106,11 @@ def read(spark: SparkSession, data_dir: Path, spec: dict[str, Node], *, ufs: lis
     words = Words(
         cod=list(cod),
         cbo=list(occupations["occupation_cbo"]),
-        title=[word for pair in zip(occupations["title_feminine"], occupations["title_masculine"], strict=True) for word in pair],
+        title=[
+            word
+            for pair in zip(occupations["title_feminine"], occupations["title_masculine"], strict=True)
+            for word in pair
+        ],
         first=shared.first_words,
         second=shared.second_words,
         surname=list(surnames["surname"]),
@@ -131,7 +139,9 @@ def _titles(occupations: pd.DataFrame, cod: list[str]) -> tuple[alias.Alias, NDA
 
     A COD group without any CBO title takes those of the group with the longest common code.
     """
-    by_cod = {c: np.flatnonzero(occupations["occupation_cod"].to_numpy() == c) for c in set(occupations["occupation_cod"])}
+    by_cod = {
+        c: np.flatnonzero(occupations["occupation_cod"].to_numpy() == c) for c in set(occupations["occupation_cod"])
+    }
     jobs = occupations["jobs"].to_numpy(dtype=float)
     women = occupations["women_share"].to_numpy(dtype=float)
     women = np.where(np.isnan(women), 0.5, women)
@@ -158,7 +168,11 @@ def _income(spark: SparkSession, data_dir: Path) -> tuple[Array, Array]:
     points = quantiles.assign(point=quantiles["point"].astype(str))
     steps = tuple(map(str, range(int(quantiles["point"].max()) + 1)))
     table = model.dense(points, {"income_band": codes.INCOME_BANDS, "point": steps}, "income_brl")
-    trend = _storage.read(spark, data_dir, tables.GROUP_TREND).toPandas().set_index(["occupation_group", "year"])["mean_income_brl"]
+    trend = (
+        _storage.read(spark, data_dir, tables.GROUP_TREND)
+        .toPandas()
+        .set_index(["occupation_group", "year"])["mean_income_brl"]
+    )
     factor = np.array([trend[(group, 2022)] / trend[(group, 2018)] for group in codes.OCCUPATION_GROUPS])
     return table, factor
 
@@ -186,7 +200,11 @@ def _shared_names(spark: SparkSession, data_dir: Path) -> _SharedNames:
     place = {word: i for i, word in enumerate(first_words)}
     second_words = sorted(set(pairs["second_name"]))
     second_place = {word: i for i, word in enumerate(second_words)}
-    singles = singles.groupby(["sex", "birth_decade", "first_name"], as_index=False)["persons"].sum().sort_values(["sex", "birth_decade", "first_name"])
+    singles = (
+        singles.groupby(["sex", "birth_decade", "first_name"], as_index=False)["persons"]
+        .sum()
+        .sort_values(["sex", "birth_decade", "first_name"])
+    )
     pairs = pairs.sort_values(["sex", "birth_period", "first_name", "second_name"])
     national = structure.groupby(["sex", "birth_period"])["compound_share"].mean()
     laws, index = [], []
@@ -233,7 +251,12 @@ def _names(shared: _SharedNames, surnames: pd.DataFrame, uf: str, seed: int) -> 
     counts = np.stack([one, 1 - one - three, three], axis=-1)
     ratio = np.array([ratios.get(uf, 1.0) for ratios in surnames["uf_ratio"]])
     bearers = surnames["persons"].to_numpy() / POPULATION * ratio
-    suffixes = shared.suffixes[shared.suffixes["region"] == region].set_index("suffix")["persons"].reindex(shared.suffix_words).fillna(0.0)
+    suffixes = (
+        shared.suffixes[shared.suffixes["region"] == region]
+        .set_index("suffix")["persons"]
+        .reindex(shared.suffix_words)
+        .fillna(0.0)
+    )
     return NameTables(
         seed=seed,
         state_code=codes.STATE_OF[uf].code,
@@ -254,7 +277,12 @@ def _names(shared: _SharedNames, surnames: pd.DataFrame, uf: str, seed: int) -> 
 def _traits(spark: SparkSession, data_dir: Path) -> tuple[Array, Array]:
     norms = _storage.read(spark, data_dir, tables.TRAIT_NORM).toPandas().sort_values("age_group")
     means = np.stack([norms[norms["sex"] == sex][list(codes.TRAITS)].to_numpy(dtype=float) for sex in codes.SEXES])
-    matrix = _storage.read(spark, data_dir, tables.TRAIT_CORRELATION).toPandas().set_index("trait").loc[list(codes.TRAITS), list(codes.TRAITS)]
+    matrix = (
+        _storage.read(spark, data_dir, tables.TRAIT_CORRELATION)
+        .toPandas()
+        .set_index("trait")
+        .loc[list(codes.TRAITS), list(codes.TRAITS)]
+    )
     try:
         root = np.linalg.cholesky(matrix.to_numpy(dtype=float))
     except np.linalg.LinAlgError as error:

@@ -36,7 +36,10 @@ class Copied:
 
 
 def copy_all(
-    sources: Mapping[str, Source], overrides: Mapping[str, SourceOverride], layouts: Mapping[str, Layout], data_dir: Path
+    sources: Mapping[str, Source],
+    overrides: Mapping[str, SourceOverride],
+    layouts: Mapping[str, Layout],
+    data_dir: Path,
 ) -> dict[str, Copied]:
     """Verify every source and copy it to `<data>/sources/`; a file that is there already is not copied again.
 
@@ -93,7 +96,9 @@ def _unzip(content: bytes, file: str, *, whole: bool) -> bytes:
         raise SourceError(f"{file} is not a whole gzip file: {error}.", file=file) from error
     if whole and not unpacker.eof:
         line = text.count(b"\n") + 1
-        raise SourceError(f"{file} is truncated: it ends in line {line}, in the middle of its gzip stream.", file=file, line=line)
+        raise SourceError(
+            f"{file} is truncated: it ends in line {line}, in the middle of its gzip stream.", file=file, line=line
+        )
     return text
 
 
@@ -130,7 +135,13 @@ def rows(spark: SparkSession, copied: Copied) -> DataFrame:
         header = next(csv.reader([file.readline().rstrip("\n")]))
     schema = ", ".join(f"`{name}` string" for name in header) + ", corrupt string"
     text = spark.read.csv(
-        str(copied.path), schema=schema, header=True, columnNameOfCorruptRecord="corrupt", mode="PERMISSIVE", escape='"', multiLine=False
+        str(copied.path),
+        schema=schema,
+        header=True,
+        columnNameOfCorruptRecord="corrupt",
+        mode="PERMISSIVE",
+        escape='"',
+        multiLine=False,
     )
     # One gzip file is one partition: this id is the row's place in the file, behind the header line.
     return text.withColumn("line", F.monotonically_increasing_id() + 2)

@@ -75,7 +75,9 @@ def fingerprints(config: Config) -> dict[str, dict[str, str]]:
     """
     sizes = records(config)
     road: dict[str, dict[str, str]] = {}
-    national = _digest(["sources", {name: source.sha256 for name, source in settings.sources().items()}, _overrides(config)])
+    national = _digest(
+        ["sources", {name: source.sha256 for name, source in settings.sources().items()}, _overrides(config)]
+    )
     for stage in STAGES[:3]:
         national = _digest([stage, national, _code(stage), _chosen(config, stage)])
         road[stage] = {NATIONAL: national}
@@ -83,7 +85,10 @@ def fingerprints(config: Config) -> dict[str, dict[str, str]]:
     before = {uf: road["fit"][uf] for uf in config.run.ufs}
     for stage in STAGES[3:]:
         size = sizes if stage == "sample" else {}
-        before = {uf: _digest([stage, before[uf], _code(stage), _chosen(config, stage), size.get(uf)]) for uf in config.run.ufs}
+        before = {
+            uf: _digest([stage, before[uf], _code(stage), _chosen(config, stage), size.get(uf)])
+            for uf in config.run.ufs
+        }
         road[stage] = before
     return road
 

@@ -171,7 +171,9 @@ def export_parquet(frame: DataFrame, data_dir: Path, folder: str, files: Mapping
 
 def _replace(frame: DataFrame, data_dir: Path, table: Table, predicate: str, metadata: Mapping[str, object]) -> None:
     def write() -> None:
-        writer = table.conform(frame).write.format("delta").mode("overwrite").option("userMetadata", _manifest(metadata))
+        writer = (
+            table.conform(frame).write.format("delta").mode("overwrite").option("userMetadata", _manifest(metadata))
+        )
         if predicate != "true":
             writer = writer.option("replaceWhere", predicate)
         writer.save(path(data_dir, table))

@@ -59,7 +59,9 @@ def require_adults(config: Config) -> None:
         ConfigError: The configuration draws children.
     """
     if config.run.whole or config.sample.min_age_years < 18:
-        raise ConfigError("Texts are written for persons of 18 and over only: use --until sample, or sample.min_age_years=18.")
+        raise ConfigError(
+            "Texts are written for persons of 18 and over only: use --until sample, or sample.min_age_years=18."
+        )
 
 
 def facts(spark: SparkSession, config: Config) -> Facts:
@@ -89,20 +91,25 @@ def records(spark: SparkSession, config: Config, ufs: list[str]) -> DataFrame:
         _storage.read(spark, config.data_dir, tables.REJECTION, ufs)
         .groupBy("uuid")
         .agg(
-            F.sort_array(
-                F.collect_list(F.struct("call", "attempt", "request_key", "reason_code", "detail"))
-            ).alias("rejections")
+            F.sort_array(F.collect_list(F.struct("call", "attempt", "request_key", "reason_code", "detail"))).alias(
+                "rejections"
+            )
         )
     )
     return joined.join(answers, "uuid", "left").join(rejections, "uuid", "left")
 
 
-def people(batch: pa.RecordBatch, regional: Facts) -> Iterator[tuple[dict[str, Any], dict[str, Answer], list[Rejection]]]:
+def people(
+    batch: pa.RecordBatch, regional: Facts
+) -> Iterator[tuple[dict[str, Any], dict[str, Answer], list[Rejection]]]:
     """Persons of a batch of `records` with their stored answers and rejections."""
     for row in batch.to_pylist():
-        stored = {a["request_key"]: Answer(a["content"], a["finish_reason"], a["writer"]) for a in row.pop("answers") or ()}
+        stored = {
+            a["request_key"]: Answer(a["content"], a["finish_reason"], a["writer"]) for a in row.pop("answers") or ()
+        }
         refused = [
-            Rejection(r["call"], r["attempt"], r["request_key"], r["reason_code"], r["detail"]) for r in row.pop("rejections") or ()
+            Rejection(r["call"], r["attempt"], r["request_key"], r["reason_code"], r["detail"])
+            for r in row.pop("rejections") or ()
         ]
         yield with_hints(row, regional[row["uf"]]), stored, refused
 

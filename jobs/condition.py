@@ -29,7 +29,11 @@ class Conditioned(NamedTuple):
 def run(spark: SparkSession, config: Config) -> RunReport:
     """Count every family and store counts and conditionals."""
     with _runlog.stage(
-        spark, config, "condition", writes=(tables.COUNT, tables.CONDITIONAL, tables.INCOME_POINT), reads=(tables.PERSON,)
+        spark,
+        config,
+        "condition",
+        writes=(tables.COUNT, tables.CONDITIONAL, tables.INCOME_POINT),
+        reads=(tables.PERSON,),
     ) as report:
         if not report.todo:
             return report
@@ -37,12 +41,18 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         built = build(people, design_effect=config.condition.design_effect)
         partitions = config.spark.shuffle_partitions
         report.progress("counting families for states, regions and Brazil")
-        _storage.replace_all(built.counts.repartition(partitions, "uf"), config.data_dir, tables.COUNT, metadata=report.metadata)
-        _storage.replace_all(built.income_points.coalesce(1), config.data_dir, tables.INCOME_POINT, metadata=report.metadata)
+        _storage.replace_all(
+            built.counts.repartition(partitions, "uf"), config.data_dir, tables.COUNT, metadata=report.metadata
+        )
+        _storage.replace_all(
+            built.income_points.coalesce(1), config.data_dir, tables.INCOME_POINT, metadata=report.metadata
+        )
         # From the table, not from the plan: the persons are read once.
         stored = _storage.read(spark, config.data_dir, tables.COUNT)
         conditionals = counts.conditionals(stored, design_effect=config.condition.design_effect)
-        _storage.replace_all(conditionals.repartition(partitions, "uf"), config.data_dir, tables.CONDITIONAL, metadata=report.metadata)
+        _storage.replace_all(
+            conditionals.repartition(partitions, "uf"), config.data_dir, tables.CONDITIONAL, metadata=report.metadata
+        )
         report.rows_out = stored.count()
     return report
 
@@ -57,7 +67,9 @@ def build(people: DataFrame, *, design_effect: float) -> Conditioned:
     banded = people.withColumn("income_band", band)
     counted = counts.weighted_counts(counts.with_partner(banded), counts.SURVEY_FAMILIES)
     earning = banded.where("source = 'pnadc_2018t2' AND income_brl IS NOT NULL")
-    return Conditioned(counted, counts.income_points(earning), counts.conditionals(counted, design_effect=design_effect))
+    return Conditioned(
+        counted, counts.income_points(earning), counts.conditionals(counted, design_effect=design_effect)
+    )
 
 
 if __name__ == "__main__":

@@ -43,7 +43,9 @@ def run(spark: SparkSession, config: Config) -> RunReport:
     return report
 
 
-def _fit_national(spark: SparkSession, config: Config, inputs: NationalInputs, zones: pd.DataFrame, report: RunReport) -> None:
+def _fit_national(
+    spark: SparkSession, config: Config, inputs: NationalInputs, zones: pd.DataFrame, report: RunReport
+) -> None:
     nodes = build(
         inputs,
         zones,
@@ -90,7 +92,10 @@ def build(
     inputs: NationalInputs, zones: pd.DataFrame, spec: Mapping[str, Node], *, design_effect: float, zone_bands: int
 ) -> list[NodeTable]:
     """The table of every drawn node, in the order of `spec`."""
-    ages = model.dense(inputs.ages.assign(age_years=inputs.ages["age_years"].astype(str)), {"uf": codes.UFS, "age_years": tuple(map(str, range(_AGES)))})
+    ages = model.dense(
+        inputs.ages.assign(age_years=inputs.ages["age_years"].astype(str)),
+        {"uf": codes.UFS, "age_years": tuple(map(str, range(_AGES)))},
+    )
     counts = {
         name: model.survey(inputs.counts, name, parents, child, inputs.cod)
         for name, parents, child in (
@@ -118,7 +123,7 @@ def build(
     )
     chance = model.normalised(joint.reshape(*joint.shape[:3], -1)).reshape(joint.shape)
     # Residents: ages of the census, both sexes by the law of 10061 (adults) or alike (children: their sex is not a target).
-    by_band = np.stack([ages[:, _BAND_OF_AGE == band].sum(axis=1) for band in range(len(codes.AGE_BANDS))], axis=1)
+    by_band = np.stack([ages[:, band == _BAND_OF_AGE].sum(axis=1) for band in range(len(codes.AGE_BANDS))], axis=1)
     sexes = np.full((len(codes.STATES), 2, len(codes.AGE_BANDS)), 0.5)
     adult = joint[:, :, model.ADULT :].sum(axis=(3, 4))
     sexes[:, :, model.ADULT :] = adult / adult.sum(axis=1, keepdims=True)
@@ -130,32 +135,59 @@ def build(
     }
     result["marital_status"] = _marital(inputs, people)
     everyone = people.sum(axis=0)
-    married = (everyone[..., None] * result["marital_status"].mean(axis=0)).sum(axis=(2, 3))[..., 1] / everyone.sum(axis=(2, 3))
+    married = (everyone[..., None] * result["marital_status"].mean(axis=0)).sum(axis=(2, 3))[..., 1] / everyone.sum(
+        axis=(2, 3)
+    )
     in_union = published(inputs.published, "estado_conjugal", "viviam em uniao")
     result["in_union"] = model.union(counts["partnered"], married, everyone.sum(axis=(2, 3)), in_union)
     result["religion"] = _religion(inputs.religion, people)
     result["activity"] = _activity(inputs, counts["working"], people, design_effect=design_effect, shrink=k("activity"))
     groups = model.rake_then_shrink(
-        counts["occupation_group"].weights, counts["occupation_group"].squares, design_effect=design_effect, shrink_persons=k("occupation_group")
+        counts["occupation_group"].weights,
+        counts["occupation_group"].squares,
+        design_effect=design_effect,
+        shrink_persons=k("occupation_group"),
     )
-    groups[:, :, : model.ADULT, ..., codes.OCCUPATION_GROUPS.index("Membro das forças armadas, policial ou bombeiro militar")] = 0
+    groups[
+        :,
+        :,
+        : model.ADULT,
+        ...,
+        codes.OCCUPATION_GROUPS.index("Membro das forças armadas, policial ou bombeiro militar"),
+    ] = 0
     result["occupation_group"] = model.normalised(groups)
-    result["occupation_cod"] = model.occupation_cod(counts["occupation_cod"], design_effect=design_effect, shrink=k("occupation_cod"))
+    result["occupation_cod"] = model.occupation_cod(
+        counts["occupation_cod"], design_effect=design_effect, shrink=k("occupation_cod")
+    )
     split = model.position_split(inputs.surveys[inputs.surveys["source"] == "pnadc_2017t2"])
-    result["position"] = model.position(counts["survey_position"], split, inputs.group_of_cod, design_effect=design_effect, shrink=k("position"))
+    result["position"] = model.position(
+        counts["survey_position"], split, inputs.group_of_cod, design_effect=design_effect, shrink=k("position")
+    )
     result["is_mei"] = _mei(inputs, counts["survey_position"].weights, result["position"])
     result["income_band"] = model.income(counts["income_band"], design_effect=design_effect, shrink=k("income_band"))
     values = domains_of(inputs.cod, zone_bands)
     return [
-        NodeTable(name, node.parents, values[name], result[name], node.grade, node.source) for name, node in spec.items()
+        NodeTable(name, node.parents, values[name], result[name], node.grade, node.source)
+        for name, node in spec.items()
     ]
 
 
 def _census_education(education: pd.DataFrame) -> tuple[Array, Array]:
     groups = ("18-24", *(band for band in codes.AGE_BANDS[model.ADULT + 2 :]))
-    axes = {"uf": codes.UFS, "sex": codes.SEXES, "age_group": groups, "race": codes.RACES, "education_level": codes.EDUCATION_LEVELS}
+    axes = {
+        "uf": codes.UFS,
+        "sex": codes.SEXES,
+        "age_group": groups,
+        "race": codes.RACES,
+        "education_level": codes.EDUCATION_LEVELS,
+    }
     by_state = model.dense(education[education["source"] == "census2022_education_uf"], axes)
-    young_axes = {"uf": codes.UFS, "race": codes.RACES, "age_group": ("18-19", "20-24"), "education_level": codes.EDUCATION_LEVELS}
+    young_axes = {
+        "uf": codes.UFS,
+        "race": codes.RACES,
+        "age_group": ("18-19", "20-24"),
+        "education_level": codes.EDUCATION_LEVELS,
+    }
     young = model.dense(education[education["source"] == "census2022_education_municipality"], young_axes)
     return by_state, young
 
@@ -177,7 +209,13 @@ def _zone(zones: pd.DataFrame, counts: model.Weighted, figures: pd.DataFrame, ba
 
 def _marital(inputs: NationalInputs, people: Array) -> Array:
     bands = ("18-24", *(f"{a}-{a + 4}" for a in range(25, 75, 5)), "75+")
-    axes = {"sex": codes.SEXES, "age_group": bands, "race": codes.RACES, "education_level": codes.EDUCATION_LEVELS, "marital_status": codes.MARITAL_STATUSES}
+    axes = {
+        "sex": codes.SEXES,
+        "age_group": bands,
+        "race": codes.RACES,
+        "education_level": codes.EDUCATION_LEVELS,
+        "marital_status": codes.MARITAL_STATUSES,
+    }
     candidates = model.dense(inputs.candidates, axes)
     voters = model.dense(inputs.voters, {"uf": codes.UFS, "marital_status": codes.MARITAL_STATUSES})
     figures = inputs.published
@@ -186,14 +224,23 @@ def _marital(inputs: NationalInputs, people: Array) -> Array:
     )
     levels = np.array([single, married, 1 - single - married - widowed - divorced, divorced, widowed])
     # Legally married = unions that are civil, or civil and religious.
-    unions = published(figures, "estado_conjugal", "viviam em uniao") * people[:, :, codes.AGE_BANDS.index("10-13") :].sum()
+    unions = (
+        published(figures, "estado_conjugal", "viviam em uniao") * people[:, :, codes.AGE_BANDS.index("10-13") :].sum()
+    )
     civil = published(figures, "natureza_uniao", "civil e religioso") + published(figures, "natureza_uniao", "so civil")
     return model.marital(candidates, voters, people, unions * civil / people[:, :, model.ADULT :].sum(), levels)
 
 
 def _religion(shares: pd.DataFrame, people: Array) -> Array:
     states = shares[shares["source"] == "religion_uf"].rename(columns={"area": "uf"})
-    by_state = model.dense(states[states["category"] != "resto"], {"uf": codes.UFS, "category": ("católica", "evangélica", "sem religião")}, "value") / 100
+    by_state = (
+        model.dense(
+            states[states["category"] != "resto"],
+            {"uf": codes.UFS, "category": ("católica", "evangélica", "sem religião")},
+            "value",
+        )
+        / 100
+    )
     printed = shares[shares["source"] == "religion_published"].set_index(["area", "category"])["value"]
     rest = np.zeros((len(codes.STATES), 3))
     for state in codes.STATES:
@@ -208,7 +255,9 @@ def _religion(shares: pd.DataFrame, people: Array) -> Array:
     return model.religion(by_state, rest, composition, printed[("sem_religiao Brasil", "homens")] / 100, ten_or_more)
 
 
-def _activity(inputs: NationalInputs, counts: model.Weighted, people: Array, *, design_effect: float, shrink: float) -> Array:
+def _activity(
+    inputs: NationalInputs, counts: model.Weighted, people: Array, *, design_effect: float, shrink: float
+) -> Array:
     figures = inputs.published
     workers = people.copy()
     workers[:, :, : codes.AGE_BANDS.index("14-17")] = 0
@@ -250,7 +299,10 @@ def _mei(inputs: NationalInputs, workers_by_cod: Array, position: Array) -> Arra
     expected = workers[..., None] * position
     own = np.zeros((len(codes.STATES), len(codes.OCCUPATION_GROUPS)))
     np.add.at(own.T, inputs.group_of_cod, expected[..., codes.POSITIONS.index("conta própria")].T)
-    contract = [codes.POSITIONS.index(p) for p in ("privado com carteira", "doméstico com carteira", "público com carteira", "militar ou estatutário")]
+    contract = [
+        codes.POSITIONS.index(p)
+        for p in ("privado com carteira", "doméstico com carteira", "público com carteira", "militar ou estatutário")
+    ]
     share = inputs.mei.set_index("uf")["share"].reindex(codes.UFS).to_numpy(dtype=float)
     national = published(inputs.published, "mei", "MEI / ocupados formais")
     return model.mei(own, expected[..., contract].sum(axis=(1, 2)), share, national)
@@ -294,7 +346,9 @@ def number_state(people: pd.DataFrame, places: pd.DataFrame, women: Array, uf: s
             "persons": cells.ravel(),
         }
     )
-    frame["rural_band"] = frame["municipality_code"].map(places.set_index("municipality_code")["rural_band"]).astype(np.int32)
+    frame["rural_band"] = (
+        frame["municipality_code"].map(places.set_index("municipality_code")["rural_band"]).astype(np.int32)
+    )
     frame = frame[frame["persons"] > 0]
     minor = frame["age_years"] < 18
     frame = frame.assign(minor=minor).sort_values(["minor", "municipality_code", "sex", "age_years"], kind="stable")
@@ -304,9 +358,16 @@ def number_state(people: pd.DataFrame, places: pd.DataFrame, women: Array, uf: s
 
 def roots(inputs: NationalInputs, zones: pd.DataFrame, zone_bands: int) -> dict[str, Array]:
     """What the allocation gives, as tables for pgmpy: state, rural band, age band, sex (by state and band)."""
-    residents = model.dense(zones.assign(rural_band=zones["rural_band"].astype(str)), {"uf": codes.UFS, "rural_band": tuple(map(str, range(zone_bands)))}, "population_persons")
-    ages = model.dense(inputs.ages.assign(age_years=inputs.ages["age_years"].astype(str)), {"uf": codes.UFS, "age_years": tuple(map(str, range(_AGES)))})
-    by_band = np.stack([ages[:, _BAND_OF_AGE == b].sum(axis=1) for b in range(len(codes.AGE_BANDS))], axis=1)
+    residents = model.dense(
+        zones.assign(rural_band=zones["rural_band"].astype(str)),
+        {"uf": codes.UFS, "rural_band": tuple(map(str, range(zone_bands)))},
+        "population_persons",
+    )
+    ages = model.dense(
+        inputs.ages.assign(age_years=inputs.ages["age_years"].astype(str)),
+        {"uf": codes.UFS, "age_years": tuple(map(str, range(_AGES)))},
+    )
+    by_band = np.stack([ages[:, b == _BAND_OF_AGE].sum(axis=1) for b in range(len(codes.AGE_BANDS))], axis=1)
     women = women_targets(inputs.education)
     sex = np.full((len(codes.STATES), len(codes.AGE_BANDS), 2), 0.5)
     group = np.concatenate([[0, 0], np.arange(1, 13)])
@@ -327,7 +388,9 @@ def _evidence(nodes: list[NodeTable]) -> list[tuple[str, str, str, str, int, str
     for node in nodes:
         known = {"municipality"} if "rural_band" in node.parents else set()
         others = [name for name in earlier if name not in node.parents and name not in known]
-        assumption = f"{node.name} is independent of {', '.join(others)} given {', '.join(node.parents)}" if others else "none"
+        assumption = (
+            f"{node.name} is independent of {', '.join(others)} given {', '.join(node.parents)}" if others else "none"
+        )
         cells = int(np.prod(node.table.shape[:-1]))
         rows.append((node.name, ", ".join(node.parents), node.grade, node.source, cells, assumption))
         earlier.append(node.name)

@@ -57,7 +57,9 @@ def _ingest(spark: SparkSession, config: Config, report: RunReport) -> None:
     try:
         _storage.replace_all(built.rejections.coalesce(2), config.data_dir, tables.INGEST_REJECTION, metadata=metadata)
         report.progress("every row read")
-        _check_rejections(_storage.read(spark, config.data_dir, tables.INGEST_REJECTION), config.ingest.max_rejected_share)
+        _check_rejections(
+            _storage.read(spark, config.data_dir, tables.INGEST_REJECTION), config.ingest.max_rejected_share
+        )
         report.rows_out = _write(built.frames, config, metadata, report)
     except PySparkException as error:
         raise SourceError(f"A source could not be read: {str(error).splitlines()[0]}") from error
@@ -78,16 +80,20 @@ def build(rows: Mapping[str, DataFrame], files: Mapping[str, str]) -> Ingested:
             for name, frame in rows.items()
         ],
     )
-    places = good["municipalities"].join(good["census2022_zone"].drop("line"), "municipality_code", "inner").select(
-        "uf",
-        "municipality_code",
-        "municipality_name",
-        "state_name",
-        "region",
-        F.col("population_persons").cast("bigint"),
-        F.col("households_urban").cast("bigint"),
-        F.col("households_rural").cast("bigint"),
-        F.col("is_capital").cast("boolean"),
+    places = (
+        good["municipalities"]
+        .join(good["census2022_zone"].drop("line"), "municipality_code", "inner")
+        .select(
+            "uf",
+            "municipality_code",
+            "municipality_name",
+            "state_name",
+            "region",
+            F.col("population_persons").cast("bigint"),
+            F.col("households_urban").cast("bigint"),
+            F.col("households_rural").cast("bigint"),
+            F.col("is_capital").cast("boolean"),
+        )
     )
     lexicon = names.accent_lexicon(good["name_accents"], good["accented_given_names"])
     factors = ["trait", *tables.TRAIT_CORRELATION.column_names[1:]]
@@ -103,15 +109,21 @@ def build(rows: Mapping[str, DataFrame], files: Mapping[str, str]) -> Ingested:
         tables.EDUCATION_JOINT: harmonise.education_uf(good["census2022_education_uf"]).unionByName(
             harmonise.education_young(good["census2022_education_municipality"], places)
         ),
-        tables.PERSON: harmonise.pnadc_2018t2(good["pnadc_2018t2"]).unionByName(harmonise.pnadc_2017t1(good["pnadc_2017t1"])),
+        tables.PERSON: harmonise.pnadc_2018t2(good["pnadc_2018t2"]).unionByName(
+            harmonise.pnadc_2017t1(good["pnadc_2017t1"])
+        ),
         tables.SMALL_SURVEY: reduce(
             DataFrame.unionByName,
             [harmonise.small_survey(good[name], name) for name in ("pnadc_2017t2", "pnadc_2017t4", "pns_2019")],
         ),
-        tables.MARITAL_SEED: good["marital_candidates"].where("race IS NOT NULL").select(*tables.MARITAL_SEED.column_names),
+        tables.MARITAL_SEED: good["marital_candidates"]
+        .where("race IS NOT NULL")
+        .select(*tables.MARITAL_SEED.column_names),
         tables.MARITAL_VOTER: harmonise.voters(good["marital_voters"]),
         tables.RELIGION: harmonise.religion(good["religion_uf"], good["religion_published"]),
-        tables.PUBLISHED: good["published_margins"].na.fill("", ["dimensions", "category"]).select(*tables.PUBLISHED.column_names),
+        tables.PUBLISHED: good["published_margins"]
+        .na.fill("", ["dimensions", "category"])
+        .select(*tables.PUBLISHED.column_names),
         tables.GROUP_TREND: good["pnadc_group_trend"].select(*tables.GROUP_TREND.column_names),
         tables.MEI_SHARE: good["mei_uf"].select("uf", (F.col("percent") / 100).alias("share")),
         tables.OCCUPATION: harmonise.occupations(
@@ -130,11 +142,17 @@ def build(rows: Mapping[str, DataFrame], files: Mapping[str, str]) -> Ingested:
         ),
         tables.NAME_SUFFIX: good["name_suffixes"]
         .where("sex = 'M'")
-        .select("region", harmonise.lookup({k: v for k, v in names.SUFFIXES.items() if v}, F.col("suffix")).alias("suffix"), "persons")
+        .select(
+            "region",
+            harmonise.lookup({k: v for k, v in names.SUFFIXES.items() if v}, F.col("suffix")).alias("suffix"),
+            "persons",
+        )
         .where("suffix IS NOT NULL")
         .groupBy("region", "suffix")
         .agg(F.sum("persons").alias("persons")),
-        tables.SURNAME: names.surnames(good["surnames"], good["surnames_uf"], good["surname_particles"], good["names_by_sex"]),
+        tables.SURNAME: names.surnames(
+            good["surnames"], good["surnames_uf"], good["surname_particles"], good["names_by_sex"]
+        ),
         tables.TRAIT_NORM: harmonise.trait_norms(good["trait_norms"]),
         tables.TRAIT_CORRELATION: good["trait_correlations"].select(F.col("factor"), *"OCEAN").toDF(*factors),
         tables.CULTURE: harmonise.culture(good["regional_dishes"], good["intangible_heritage"], good["tourism"]),
@@ -145,7 +163,10 @@ def build(rows: Mapping[str, DataFrame], files: Mapping[str, str]) -> Ingested:
 def _check_rejections(rejections: DataFrame, max_share: float) -> None:
     """Stop when a source lost more rows than it may."""
     packaged = settings.sources()
-    worst = rejections.groupBy("source").agg(F.count("*").alias("rows"), F.min_by(F.struct("file", "line", "field", "value", "reason_code"), "line").alias("first"))
+    worst = rejections.groupBy("source").agg(
+        F.count("*").alias("rows"),
+        F.min_by(F.struct("file", "line", "field", "value", "reason_code"), "line").alias("first"),
+    )
     for row in worst.collect():
         allowed = max_share * packaged[row["source"]].rows if row["source"] in SURVEYS else 0
         if row["rows"] > allowed:
@@ -164,7 +185,11 @@ def _write(frames: Mapping[Table, DataFrame], config: Config, metadata: Mapping[
         table, frame = item
         columns = frame.select(*[F.col(c.name).cast(c.type).alias(c.name) for c in table.columns])
         # Two files a state at most: rows of a state stay together.
-        shuffled = columns.repartition(config.spark.shuffle_partitions, "uf") if "uf" in table.partition_by else columns.coalesce(1)
+        shuffled = (
+            columns.repartition(config.spark.shuffle_partitions, "uf")
+            if "uf" in table.partition_by
+            else columns.coalesce(1)
+        )
         _storage.replace_all(shuffled, config.data_dir, table, metadata=metadata)
         report.progress(f"{table.name} written")
 

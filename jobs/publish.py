@@ -36,7 +36,9 @@ def run(spark: SparkSession, config: Config) -> RunReport:
             models or prompts would be mixed.
     """
     writes = (tables.PERSONA, tables.PERSONA_EXTENDED)
-    with _runlog.stage(spark, config, "publish", writes=writes, reads=(tables.TEXT, tables.ATTRIBUTE, tables.METRIC)) as report:
+    with _runlog.stage(
+        spark, config, "publish", writes=writes, reads=(tables.TEXT, tables.ATTRIBUTE, tables.METRIC)
+    ) as report:
         if not report.todo:
             return report
         # The export holds all chosen states, those that did not change as well.
@@ -113,10 +115,15 @@ def _python_list(column: str) -> Column:
 
 def _check_complete(people: DataFrame, texts: DataFrame) -> None:
     asked = {row["uf"]: row["count"] for row in people.groupBy("uf").count().collect()}
-    have = {row["uf"]: row["count"] for row in people.join(texts.select("uuid"), "uuid", "left_semi").groupBy("uf").count().collect()}
+    have = {
+        row["uf"]: row["count"]
+        for row in people.join(texts.select("uuid"), "uuid", "left_semi").groupBy("uf").count().collect()
+    }
     short = [f"{uf} {have.get(uf, 0)} of {n}" for uf, n in sorted(asked.items()) if have.get(uf, 0) < n]
     if short or not asked:
-        raise QualityGateError(f"Records without accepted texts: {', '.join(short) or 'all'}. Run `povo run` for these states first.")
+        raise QualityGateError(
+            f"Records without accepted texts: {', '.join(short) or 'all'}. Run `povo run` for these states first."
+        )
 
 
 def _check_unmixed(people: DataFrame, texts: DataFrame) -> None:
@@ -142,7 +149,9 @@ def _check_gate(metrics: DataFrame) -> None:
     failed = metrics.where("passed = false").orderBy("uf", "family", "name").collect()
     if failed:
         figures = "; ".join(f"{m['uf']} {m['name']}: {m['value']:.4g} (bound {m['bound']:.4g})" for m in failed[:5])
-        raise QualityGateError(f"The quality gate refuses {len(failed)} figure(s): {figures}. Bounds are in conf/quality.toml.")
+        raise QualityGateError(
+            f"The quality gate refuses {len(failed)} figure(s): {figures}. Bounds are in conf/quality.toml."
+        )
 
 
 def _export(published: DataFrame, config: Config, report: RunReport) -> None:
@@ -150,7 +159,9 @@ def _export(published: DataFrame, config: Config, report: RunReport) -> None:
     rows = published.count()
     shards = max(math.ceil(rows / config.publish.shards_rows), 1)
     # Ordered by uuid, which is a hash: the first rows are a fair sample, not the first state.
-    ordered = published.select("uuid", *tables.PUBLIC_COLUMNS).repartitionByRange(shards, "uuid").sortWithinPartitions("uuid")
+    ordered = (
+        published.select("uuid", *tables.PUBLIC_COLUMNS).repartitionByRange(shards, "uuid").sortWithinPartitions("uuid")
+    )
     card = _card.text(published.sparkSession, config, rows)
     _storage.export_parquet(ordered, config.data_dir, "export/huggingface", {"README.md": card})
     report.progress(f"export/huggingface: {rows:,} records in {shards} file(s)")

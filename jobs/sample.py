@@ -43,7 +43,18 @@ _SCHEMA = pa.schema(
     [("person_id", pa.int64()), ("state", pa.int32()), ("municipality", pa.int32()), ("age_years", pa.int32())]
     + [(name, pa.int32()) for name in _CODES]
     + [("in_union", pa.bool_()), ("is_mei", pa.bool_()), ("income_brl", pa.float64())]
-    + [(name, pa.string()) for name in ("occupation_cod", "occupation_cbo", "occupation_title", "former_occupation_title", "first_name", "middle_name", "last_name")]
+    + [
+        (name, pa.string())
+        for name in (
+            "occupation_cod",
+            "occupation_cbo",
+            "occupation_title",
+            "former_occupation_title",
+            "first_name",
+            "middle_name",
+            "last_name",
+        )
+    ]
     + [(trait, pa.float64()) for trait in codes.TRAITS]
 )
 _SPARK_SCHEMA = ", ".join(
@@ -54,7 +65,9 @@ _SPARK_SCHEMA = ", ".join(
 
 def run(spark: SparkSession, config: Config) -> RunReport:
     """Draw the persons of `config.run.ufs` and replace their partitions."""
-    with _runlog.stage(spark, config, "sample", writes=(tables.ATTRIBUTE,), reads=(tables.CPD, tables.ALLOCATION)) as report:
+    with _runlog.stage(
+        spark, config, "sample", writes=(tables.ATTRIBUTE,), reads=(tables.CPD, tables.ALLOCATION)
+    ) as report:
         if not report.todo:
             return report
         minimum = 0 if config.run.whole else config.sample.min_age_years
@@ -92,7 +105,9 @@ def build(
     return _labelled(rows, seed, model_version)
 
 
-def _drawer(shared: Broadcast[SampleTables], starts: NDArray[np.int64]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _drawer(
+    shared: Broadcast[SampleTables], starts: NDArray[np.int64]
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def draw(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         # The word lists become Arrow arrays once a task.
         words = {name: pa.array(value) for name, value in vars(shared.value.words).items()}
@@ -105,7 +120,9 @@ def _drawer(shared: Broadcast[SampleTables], starts: NDArray[np.int64]) -> Calla
     return draw
 
 
-def draw_state(points: NDArray[np.int64], state: int, drawn: SampleTables, words: dict[str, pa.Array]) -> pa.RecordBatch:
+def draw_state(
+    points: NDArray[np.int64], state: int, drawn: SampleTables, words: dict[str, pa.Array]
+) -> pa.RecordBatch:
     """Persons of some points of one state as a record batch of `_SCHEMA`."""
     laws, naming_laws = drawn.states[state], drawn.naming[state]
     people = sampling.draw(points, laws)
@@ -125,7 +142,9 @@ def draw_state(points: NDArray[np.int64], state: int, drawn: SampleTables, words
         "occupation_cod": _words(words["cod"], people["occupation_cod"]),
         "occupation_cbo": _words(words["cbo"], people["title"]),
         "occupation_title": _words(words["title"], np.where(people["title"] < 0, -1, people["title"] * 2 + sex)),
-        "former_occupation_title": _words(words["title"], np.where(people["former_title"] < 0, -1, people["former_title"] * 2 + sex)),
+        "former_occupation_title": _words(
+            words["title"], np.where(people["former_title"] < 0, -1, people["former_title"] * 2 + sex)
+        ),
         "first_name": _words(words["first"], given.first),
         "middle_name": pc.fill_null(_words(words["second"], given.second), ""),
         "last_name": _last_names(given, words),
@@ -170,8 +189,13 @@ def _labelled(rows: DataFrame, seed: int, model_version: str) -> DataFrame:
 def _uuid(name: Column) -> Column:
     """UUID v5 (RFC 4122) in the JVM, namespace of URLs: SHA-1 of namespace and name, version and variant set."""
     digest = F.sha1(F.concat(F.unhex(F.lit(uuid.NAMESPACE_URL.hex)), F.encode(name, "UTF-8")))
-    variant = F.element_at(F.array(*[F.lit(f"{8 | (i & 3):x}") for i in range(16)]), F.conv(F.substring(digest, 17, 1), 16, 10).cast("int") + 1)
-    return F.concat(F.substring(digest, 1, 12), F.lit("5"), F.substring(digest, 14, 3), variant, F.substring(digest, 18, 15))
+    variant = F.element_at(
+        F.array(*[F.lit(f"{8 | (i & 3):x}") for i in range(16)]),
+        F.conv(F.substring(digest, 17, 1), 16, 10).cast("int") + 1,
+    )
+    return F.concat(
+        F.substring(digest, 1, 12), F.lit("5"), F.substring(digest, 14, 3), variant, F.substring(digest, 18, 15)
+    )
 
 
 if __name__ == "__main__":

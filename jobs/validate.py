@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from census import tables
-from census.errors import ModelError
+from census.errors import IncompleteError
 from conf.settings import Config
 from jobs import _cli, _journal, _metrics, _runlog, _storage, _text_inputs
 from jobs._runlog import RunReport
@@ -26,7 +26,13 @@ from udfs.parsing import LISTS, NARRATIVES, Bounds
 from udfs.prompts import PERSONA_FIELDS
 
 _REJECTION = pa.struct(
-    [("call", pa.int32()), ("attempt", pa.int32()), ("request_key", pa.string()), ("reason_code", pa.string()), ("detail", pa.string())]
+    [
+        ("call", pa.int32()),
+        ("attempt", pa.int32()),
+        ("request_key", pa.string()),
+        ("reason_code", pa.string()),
+        ("detail", pa.string()),
+    ]
 )
 _MENTIONS = ("name", "municipality", "state", "occupation", "age")
 _SCHEMA = pa.schema(
@@ -37,10 +43,6 @@ _SCHEMA = pa.schema(
     + [(f"mentions_{what}", pa.bool_()) for what in _MENTIONS]
     + [("rejections", pa.list_(_REJECTION))]
 )
-
-
-class IncompleteError(ModelError):
-    """Some records have no accepted texts yet; the message says how many of which state and why."""
 
 
 class Validated(NamedTuple):
@@ -77,7 +79,9 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         report.rows_in, report.rows_out = sum(row["records"] for row in summary), accepted
         report.progress(f"{accepted:,} of {report.rows_in:,} records accepted")
         _storage.replace_states(built.texts, config.data_dir, tables.TEXT, ufs, metadata=report.metadata)
-        _storage.replace_states(built.rejections.coalesce(2), config.data_dir, tables.REJECTION, ufs, metadata=report.metadata)
+        _storage.replace_states(
+            built.rejections.coalesce(2), config.data_dir, tables.REJECTION, ufs, metadata=report.metadata
+        )
         verdicts.unpersist()
         missing = [row for row in summary if not row["is_accepted"]]
         if missing or accepted == 0:
@@ -99,7 +103,9 @@ def build(records: DataFrame, requests: Requests, bounds: Bounds, regional: Fact
     return Validated(verdicts, texts, rejections)
 
 
-def _checker(requests: Requests, bounds: Bounds, regional: Facts) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _checker(
+    requests: Requests, bounds: Bounds, regional: Facts
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def check(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         walker = Walker(requests, bounds)
         for batch in batches:
@@ -112,7 +118,13 @@ def _checker(requests: Requests, bounds: Bounds, regional: Facts) -> Callable[[I
                     "is_accepted": verdict.missing is None,
                     "missing_call": verdict.missing[0] if verdict.missing else None,
                     "rejections": [
-                        {"call": r.call, "attempt": r.attempt, "request_key": r.request_key, "reason_code": r.reason_code, "detail": r.message}
+                        {
+                            "call": r.call,
+                            "attempt": r.attempt,
+                            "request_key": r.request_key,
+                            "reason_code": r.reason_code,
+                            "detail": r.message,
+                        }
                         for r in verdict.rejections
                     ],
                 }
@@ -120,7 +132,11 @@ def _checker(requests: Requests, bounds: Bounds, regional: Facts) -> Callable[[I
                     said = parsing.mentions(parsing.record_texts(verdict.attributes, verdict.personas), person)
                     row |= verdict.attributes | verdict.personas
                     row |= {"attributes_key": verdict.keys[0], "personas_key": verdict.keys[1]}
-                    row |= {"model": requests.model, "writer": verdict.writer, "prompt_version": requests.prompts.version}
+                    row |= {
+                        "model": requests.model,
+                        "writer": verdict.writer,
+                        "prompt_version": requests.prompts.version,
+                    }
                     row |= {f"mentions_{what}": said[what] for what in _MENTIONS}
                     if person["occupation_title"] is None:
                         row["mentions_occupation"] = None
@@ -135,7 +151,9 @@ def _spark_schema() -> str:
     parts = []
     for item in _SCHEMA:
         if item.name == "rejections":
-            parts.append("rejections array<struct<call:int,attempt:int,request_key:string,reason_code:string,detail:string>>")
+            parts.append(
+                "rejections array<struct<call:int,attempt:int,request_key:string,reason_code:string,detail:string>>"
+            )
         else:
             parts.append(f"{item.name} {names.get(item.type, 'array<string>')}")
     return ", ".join(parts)
@@ -146,7 +164,12 @@ def _explain(spark: SparkSession, config: Config, ufs: list[str], missing: list[
     for row in missing:
         by_state[row["uf"]] = by_state.get(row["uf"], 0) + row["records"]
     reasons = (
-        _storage.read(spark, config.data_dir, tables.REJECTION, ufs).groupBy("reason_code").count().orderBy(F.desc("count")).limit(5).collect()
+        _storage.read(spark, config.data_dir, tables.REJECTION, ufs)
+        .groupBy("reason_code")
+        .count()
+        .orderBy(F.desc("count"))
+        .limit(5)
+        .collect()
     )
     counts = ", ".join(f"{uf} {n}" for uf, n in sorted(by_state.items())) or f"all of {', '.join(ufs)}"
     why = ", ".join(f"{row['reason_code']} {row['count']}" for row in reasons) or "no answer was stored"

@@ -60,7 +60,9 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         ModelError: The endpoint cannot be used at all; what came before is stored.
     """
     # A state is done when its texts were accepted, not when they were asked for.
-    with _runlog.stage(spark, config, "write_text", writes=(tables.RESPONSE,), reads=(tables.ATTRIBUTE,), until="validate") as report:
+    with _runlog.stage(
+        spark, config, "write_text", writes=(tables.RESPONSE,), reads=(tables.ATTRIBUTE,), until="validate"
+    ) as report:
         if not report.todo:
             return report
         _text_inputs.require_adults(config)
@@ -80,7 +82,9 @@ def run(spark: SparkSession, config: Config) -> RunReport:
 def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report: RunReport) -> None:
     llm = config.llm
     if spark.conf.get("spark.speculation", "false") == "true":
-        raise ConfigError("spark.speculation must be off while texts are written: a speculative twin pays for every token again.")
+        raise ConfigError(
+            "spark.speculation must be off while texts are written: a speculative twin pays for every token again."
+        )
     tasks = llm.tasks or spark.sparkContext.defaultParallelism
     asking = Asking(
         client={
@@ -108,13 +112,18 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
     expected = 2 * sum(sizes[uf] for uf in report.todo)
     with _Watcher(_journal.folder(config), report, expected):
         try:
-            sums = build(records, asking).groupBy("uf", "status").agg(
-                F.count("*").alias("records"),
-                F.sum("calls").alias("calls"),
-                F.sum("prompt_tokens").alias("prompt_tokens"),
-                F.sum("completion_tokens").alias("completion_tokens"),
-                F.first("reason", ignorenulls=True).alias("reason"),
-            ).collect()
+            sums = (
+                build(records, asking)
+                .groupBy("uf", "status")
+                .agg(
+                    F.count("*").alias("records"),
+                    F.sum("calls").alias("calls"),
+                    F.sum("prompt_tokens").alias("prompt_tokens"),
+                    F.sum("completion_tokens").alias("completion_tokens"),
+                    F.first("reason", ignorenulls=True).alias("reason"),
+                )
+                .collect()
+            )
         except PySparkException as error:
             raise _model_error(error) from error
         finally:
@@ -126,7 +135,9 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
     report.completion_tokens = sum(row["completion_tokens"] or 0 for row in sums)
     failed = [row for row in sums if row["status"] == "failed"]
     if failed:
-        report.warning = f"{sum(row['records'] for row in failed)} records got no answer; first reason: {failed[0]['reason']}"
+        report.warning = (
+            f"{sum(row['records'] for row in failed)} records got no answer; first reason: {failed[0]['reason']}"
+        )
 
 
 def build(records: DataFrame, asking: Asking) -> DataFrame:
@@ -141,7 +152,12 @@ def _asker(asking: Asking) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.R
         walker = Walker(asking.requests, asking.bounds)
         labels = Labels(asking.run_id, asking.requests.model, asking.requests.prompts.version)
         with JournalWriter(
-            Path(asking.journal), asking.run_id, task, attempt, fsync_seconds=asking.fsync_seconds, roll_bytes=asking.roll_bytes
+            Path(asking.journal),
+            asking.run_id,
+            task,
+            attempt,
+            fsync_seconds=asking.fsync_seconds,
+            roll_bytes=asking.roll_bytes,
         ) as journal:
             try:
                 for outcome in write_partition(

@@ -19,7 +19,12 @@ from udfs.parsing import Bounds
 from udfs.prompts import PromptSet
 
 Call = Literal[1, 2]
-_HINTS = {"dish": ("regional_dishes", 3), "feast": ("regional_feasts", 2), "place": ("regional_places", 3), "music": ("regional_music", 2)}
+_HINTS = {
+    "dish": ("regional_dishes", 3),
+    "feast": ("regional_feasts", 2),
+    "place": ("regional_places", 3),
+    "music": ("regional_music", 2),
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,12 @@ class Requests:
         object.__setattr__(self, "schemas", schemas)
 
     def render(
-        self, person: Mapping[str, Any], call: Call, attempt: int, call1: Mapping[str, Any] | None, problems: Sequence[str]
+        self,
+        person: Mapping[str, Any],
+        call: Call,
+        attempt: int,
+        call1: Mapping[str, Any] | None,
+        problems: Sequence[str],
     ) -> tuple[str, bytes]:
         """Request key and body of one call of one attempt."""
         messages = prompts.render(self.prompts, call, person, attempt, call1, problems)
@@ -103,7 +113,9 @@ def with_hints(person: Mapping[str, Any], facts: Mapping[str, Sequence[str]]) ->
     """
     extended = dict(person)
     for kind, (column, most) in _HINTS.items():
-        ranked = sorted(facts.get(kind, ()), key=lambda name: hashlib.sha256(f"{person['uuid']}|{kind}|{name}".encode()).digest())
+        ranked = sorted(
+            facts.get(kind, ()), key=lambda name: hashlib.sha256(f"{person['uuid']}|{kind}|{name}".encode()).digest()
+        )
         # A place worth a trip is somewhere else.
         extended[column] = [name for name in ranked if name != person.get("municipality_name")][:most]
     return extended

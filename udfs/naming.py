@@ -102,7 +102,14 @@ def draw_names(numbers: Integers, sex: Integers, age_years: Integers, tables: Na
 
 
 def draw_traits(
-    numbers: Integers, sex: Integers, age_years: Integers, *, seed: int, state_code: int, means: NDArray[np.float64], root: NDArray[np.float64]
+    numbers: Integers,
+    sex: Integers,
+    age_years: Integers,
+    *,
+    seed: int,
+    state_code: int,
+    means: NDArray[np.float64],
+    root: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """T scores (persons, 5): 50 + 10 (mean of sex and age + correlated normal), within 20 and 80; NaN under 10.
 

@@ -170,11 +170,15 @@ def _title(cod: Integers, sex: Integers, u: NDArray[np.float64], tables: StateTa
     return tables.title_index[tables.titles.start[cell] + slot]
 
 
-def _former_title(numbers: Integers, sex: Integers, band: Integers, level: Integers, zone: Integers, tables: StateTables) -> Integers:
+def _former_title(
+    numbers: Integers, sex: Integers, band: Integers, level: Integers, zone: Integers, tables: StateTables
+) -> Integers:
     def mixed(variable: int) -> NDArray[np.float64]:
         return seeds.mixed(tables.seed, tables.state_code, variable, numbers)
 
     cell = ((sex * len(codes.AGE_BANDS) + band) * len(codes.EDUCATION_LEVELS) + level) * 2 + zone
     group = tables.nodes["occupation_group"].draw(cell, mixed(FORMER_GROUP))
-    cod = tables.nodes["occupation_cod"].draw((group * 2 + sex) * len(codes.EDUCATION_LEVELS) + level, mixed(FORMER_COD))
+    cod = tables.nodes["occupation_cod"].draw(
+        (group * 2 + sex) * len(codes.EDUCATION_LEVELS) + level, mixed(FORMER_COD)
+    )
     return _title(cod, sex, mixed(FORMER_TITLE), tables)

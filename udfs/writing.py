@@ -18,7 +18,6 @@ from typing import Any, Literal, Protocol
 from census.errors import ModelError, TransientModelError
 from udfs.client import ClientStopped, Completion, RequestRejected
 
-
 POLL_SECONDS = 0.25  # how soon a dead parent or a stop is noticed
 
 

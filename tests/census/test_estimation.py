@@ -1,0 +1,49 @@
+"""Estimators keep what they promise on random input."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from census import allocation, estimation
+
+RNG = np.random.default_rng(7)
+
+
+def test_raking_meets_every_margin_and_keeps_zeros():
+    seed = RNG.random((4, 5))
+    seed[1, 2] = 0.0
+    rows, columns = np.array([1.0, 2.0, 3.0, 4.0]), np.full(5, 2.0)
+    raked = estimation.rake(seed, [((0,), rows), ((1,), columns)], passes=500)
+    assert np.allclose(raked.sum(axis=1), rows, atol=1e-6)
+    assert np.allclose(raked.sum(axis=0), columns, atol=1e-6)
+    assert raked[1, 2] == 0.0
+
+
+def test_rake_then_shrink_gives_laws_and_never_a_value_unseen_in_the_country():
+    weights = RNG.gamma(0.5, size=(3, 4, 6)) * (RNG.random((3, 4, 6)) < 0.5)
+    weights[..., 2] = 0.0
+    table = estimation.rake_then_shrink(weights, weights, design_effect=1.75, shrink_persons=50.0)
+    assert np.allclose(table.sum(axis=-1), 1.0)
+    assert (table[..., 2] == 0.0).all()
+
+
+def test_a_cell_with_many_persons_is_left_as_the_survey_has_it():
+    weights = np.full((2, 1, 2), 1e6)
+    weights[0, 0] = [9e6, 1e6]
+    table = estimation.rake_then_shrink(weights, weights, design_effect=1.0, shrink_persons=10.0)
+    assert np.allclose(table[0, 0], [0.9, 0.1], atol=1e-3)
+
+
+def test_women_are_whole_and_never_more_than_persons():
+    persons = RNG.integers(0, 9, size=(30, 101))
+    women = allocation.whole_women(RNG.random((30, 101)), persons)
+    assert ((women >= 0) & (women <= persons)).all()
+
+
+def test_a_band_has_the_share_of_women_that_the_census_says():
+    persons = RNG.integers(1, 500, size=(40, 6)).astype(float)
+    bands = np.array([-1, -1, 0, 0, 1, 1])
+    raked = allocation.raked_women(np.full((40, 6), 0.5), persons, bands, np.array([0.52, 0.6]))
+    share = (raked * persons)[:, 2:4].sum() / persons[:, 2:4].sum()
+    assert np.isclose(share, 0.52, atol=1e-6)
+    assert (raked[:, :2] == 0.5).all()
