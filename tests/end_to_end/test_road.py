@@ -1,0 +1,124 @@
+"""The whole road for two small states, with the real server, Spark and Delta."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from deltalake import DeltaTable
+from pyspark.sql import SparkSession
+
+from census import codes, tables
+from conf import settings
+from conf.settings import Config
+from jobs import _pipeline, _runlog, _sample_tables, _storage, sample
+
+RECORDS = 20
+
+
+def config_of(data: Path, **options: object) -> Config:
+    chosen = {"run.data": str(data), "run.records": RECORDS, "spark.shuffle_partitions": 2, "report.cards": 4}
+    return settings.load(options=chosen | options)
+
+
+def table(data: Path, declared: tables.Table) -> pd.DataFrame:
+    return DeltaTable(_storage.path(data, declared)).to_pandas()
+
+
+@pytest.fixture(scope="module")
+def road(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("road") / "data"
+    _storage.prepare(data)
+    _pipeline.run(spark, config_of(data), first="ingest", last="publish", done=lambda report: None)
+    _pipeline.step("report")(spark, config_of(data))
+    return data
+
+
+def test_every_state_has_exactly_the_records_asked_for(road):
+    personas = table(road, tables.PERSONA)
+    assert personas.groupby("uf").size().to_dict() == {"AC": RECORDS, "SE": RECORDS}
+    assert [c for c in personas if c != "uf"] == ["uuid", *tables.PUBLIC_COLUMNS]
+    assert personas["age"].between(18, 110).all()
+    assert all(isinstance(ast.literal_eval(v), list) for v in personas["skills_and_expertise_list"])
+
+
+def test_texts_are_labelled_by_what_wrote_them(road):
+    extended = table(road, tables.PERSONA_EXTENDED)
+    assert set(extended["writer"]) == {"povo-offline-writer"}
+    assert extended["persona"].is_unique
+
+
+def test_the_numbering_holds_every_resident_of_the_census(road):
+    allocated = table(road, tables.ALLOCATION)
+    assert allocated.groupby("uf")["persons"].sum().to_dict() == {"AC": 830_018, "SE": 2_210_004}
+
+
+def test_work_is_given_for_exactly_those_who_work(road):
+    people = table(road, tables.ATTRIBUTE)
+    works = people["activity"] == "ocupado"
+    for column in ("occupation_group", "occupation_cod", "occupation_cbo", "occupation_title", "position", "is_mei"):
+        assert (people[column].notna() == works).all()
+
+
+def test_nothing_is_done_again_when_nothing_changed(spark, road):
+    reports = _pipeline.run(spark, config_of(road), first="ingest", last="publish", done=lambda report: None)
+    assert [report.todo for report in reports] == [()] * 7
+
+
+def test_every_stage_row_is_closed(road):
+    runs = table(road, tables.RUN)
+    assert set(runs["status"]) == {"done"}
+    assert set(settings.STAGES) == set(runs["job"])
+
+
+def test_the_report_loads_nothing_from_the_network(road):
+    page = (road / "report" / "index.html").read_text(encoding="utf-8")
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert json.loads((road / "report" / "metrics.json").read_text(encoding="utf-8"))
+
+
+def test_the_export_is_what_datasets_loads(road, tmp_path):
+    from datasets import load_dataset
+
+    rows = load_dataset(str(road / "export" / "huggingface"), cache_dir=str(tmp_path))["train"]
+    assert rows.column_names == ["uuid", *tables.PUBLIC_COLUMNS]
+    assert len(rows) == 2 * RECORDS
+
+
+def draw(spark: SparkSession, data: Path, ufs: list[str], persons: int, partitions: int) -> pd.DataFrame:
+    drawn = _sample_tables.read(spark, data, settings.network(), ufs=ufs, seed=1, min_age_years=18)
+    frame = sample.build(
+        spark, drawn, persons=[persons] * len(ufs), seed=1, model_version="v", partitions=partitions
+    )
+    return frame.toPandas().sort_values("person_id").reset_index(drop=True)
+
+
+def digest(frame: pd.DataFrame) -> str:
+    return hashlib.sha256(frame.to_json(orient="records").encode()).hexdigest()
+
+
+def test_persons_do_not_depend_on_partitions_or_on_who_is_asked_for_beside_them(spark, road):
+    alone = draw(spark, road, ["AC"], 300, 1)
+    assert digest(draw(spark, road, ["AC"], 300, 2)) == digest(alone)
+    together = draw(spark, road, ["AC", "SE"], 300, 7)
+    assert digest(together[together["uf"] == "AC"].reset_index(drop=True)) == digest(alone)
+
+
+def test_a_small_sample_is_part_of_a_larger_one(spark, road):
+    small, large = draw(spark, road, ["SE"], 300, 2), draw(spark, road, ["SE"], 1000, 2)
+    inside = large[large["person_id"].isin(small["person_id"])].reset_index(drop=True)
+    assert digest(inside) == digest(small)
+    assert set(large["race"]) <= set(codes.RACES)
+
+
+def test_another_seed_changes_one_state_and_leaves_the_files_of_the_other(spark, road):
+    before = set(DeltaTable(_storage.path(road, tables.ATTRIBUTE)).file_uris([("uf", "=", "SE")]))
+    other = config_of(road, **{"run.ufs": "AC", "run.seed": 2})
+    _pipeline.run(spark, other, first="ingest", last="sample", done=lambda report: None)
+    assert set(DeltaTable(_storage.path(road, tables.ATTRIBUTE)).file_uris([("uf", "=", "SE")])) == before
+    seeds = {key: row["seed"] for key, row in _runlog.finished(spark, road, "sample").items()}
+    assert seeds == {"AC": 2, "SE": 1}
