@@ -91,9 +91,7 @@ def test_the_export_is_what_datasets_loads(road, tmp_path):
 
 def draw(spark: SparkSession, data: Path, ufs: list[str], persons: int, partitions: int) -> pd.DataFrame:
     drawn = _sample_tables.read(spark, data, settings.network(), ufs=ufs, seed=1, min_age_years=18)
-    frame = sample.build(
-        spark, drawn, persons=[persons] * len(ufs), seed=1, model_version="v", partitions=partitions
-    )
+    frame = sample.build(spark, drawn, persons=[persons] * len(ufs), seed=1, model_version="v", partitions=partitions)
     return frame.toPandas().sort_values("person_id").reset_index(drop=True)
 
 
