@@ -1,0 +1,200 @@
+"""The report page's Portuguese: names of variables, values, tables, stages and reasons, and numbers as read in Brazil."""
+
+from __future__ import annotations
+
+import re
+
+from census import codes
+from conf import settings
+from jobs import _metrics
+
+VARIABLES = {
+    "uf": "estado",
+    "municipality": "município",
+    "municipality_code": "município",
+    "rural_band": "faixa de ruralidade do município",
+    "sex": "sexo",
+    "age_band": "idade",
+    "race": "cor ou raça",
+    "education_level": "escolaridade",
+    "zone": "situação do domicílio",
+    "marital_status": "estado civil",
+    "in_union": "vida em união",
+    "religion": "religião",
+    "activity": "atividade",
+    "occupation_group": "grupo de ocupação",
+    "occupation_cod": "ocupação",
+    "position": "posição na ocupação",
+    "is_mei": "MEI",
+    "income_band": "renda",
+}
+_MASCULINE = {"uf", "municipality", "municipality_code", "sex", "marital_status", "occupation_group"}
+TEXTS = {
+    "professional_persona": "Persona profissional",
+    "sports_persona": "Persona esportiva",
+    "arts_persona": "Persona artística",
+    "travel_persona": "Persona viajante",
+    "culinary_persona": "Persona culinária",
+    "persona": "Persona",
+    "cultural_background": "Origem cultural",
+    "skills_and_expertise": "Competências",
+    "hobbies_and_interests": "Passatempos e interesses",
+    "career_goals_and_ambitions": "Metas e ambições",
+}
+# Mean characters in the reference set, as its card and samples show: personas, the short one, narratives.
+REFERENCE_CHARACTERS = {name: 300 if name.endswith("_persona") else 180 if name == "persona" else 750 for name in TEXTS}
+MENTIONS = {
+    "share of records that name the person in every persona": ("Nome da pessoa em todas as personas", 1.00),
+    "share of records that name the municipality": ("Município", 1.00),
+    "share of records that name the state": ("Estado", 0.82),
+    "share of records that name the occupation": ("Ocupação, de quem trabalha", 0.87),
+    "share of records that name the age": ("Idade", 0.65),
+}
+VARIETY = {
+    "share of distinct persona texts": "Personas curtas distintas",
+    "share of distinct persona texts without the person's name": "Personas curtas distintas, sem contar o nome",
+    "share of the ten texts that are distinct": "Textos distintos entre os dez de cada pessoa",
+    "share of distinct full names": "Nomes completos distintos",
+    "occupation titles in use": "Títulos de ocupação em uso",
+}
+STAGES = {
+    "ingest": "leitura e conferência das fontes",
+    "condition": "contagens condicionais das pesquisas",
+    "fit": "ajuste da rede e numeração da população",
+    "sample": "sorteio das pessoas",
+    "write_text": "escrita dos textos",
+    "validate": "conferência dos textos e medidas",
+    "publish": "publicação",
+}
+STATUSES = {"done": "concluída", "running": "em andamento ou interrompida", "failed": "falhou"}
+REASONS = {
+    "answer_empty": "resposta vazia",
+    "answer_truncated": "resposta cortada antes do fim",
+    "not_json": "não é JSON válido",
+    "schema": "fora do esquema pedido",
+    "too_short": "texto curto demais",
+    "too_long": "texto longo demais",
+    "name_missing": "falta o nome da pessoa",
+    "municipality_missing": "falta o município",
+    "list_invalid": "lista inválida",
+    "repeated_text": "o mesmo texto em dois campos",
+}
+# What the page calls each target of `_metrics`.
+TARGETS = {
+    _metrics.CENSUS_AGE: "Censo 2022, SIDRA 9514",
+    _metrics.CENSUS_JOINT: "Censo 2022, SIDRA 10061 (amostra, preliminar)",
+    _metrics.MODEL: "o esperado pelo próprio modelo",
+    _metrics.HOUSEHOLDS: "Censo 2022, SIDRA 9922: domicílios, não pessoas",
+    _metrics.SHARES: "proporções por estado, 10 anos ou mais",
+    _metrics.SURVEY: "PNAD Contínua, 2º trimestre de 2018, ocupados",
+}
+LIFE = {
+    "desocupado": ("Desempregada", "Desempregado"),
+    "estudante": ("Estudante", "Estudante"),
+    "aposentado": ("Aposentada", "Aposentado"),
+    "cuida do lar": ("Do lar", "Do lar"),
+    "outro": ("Fora do mercado de trabalho", "Fora do mercado de trabalho"),
+}
+_AGES = ((17, "até 17 anos"), (29, "18 a 29 anos"), (44, "30 a 44 anos"), (59, "45 a 59 anos"))
+_VALUES = {"F": "mulheres", "M": "homens", "resto": "todas as outras"}
+# Column and row of each state in the tile grid: neighbours stay neighbours as far as a grid allows.
+TILES = {
+    uf: (column, row)
+    for row, line in enumerate(
+        (
+            ". RR . AP . .",
+            ". AM PA MA CE RN",
+            "AC RO TO PI PE PB",
+            ". MT GO BA SE AL",
+            ". MS DF MG ES .",
+            ". PR SP RJ . .",
+            ". SC . . . .",
+            ". RS . . . .",
+        )
+    )
+    for column, uf in enumerate(line.split())
+    if uf != "."
+}
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """A number with comma and points, as in 1.234,5; an en dash where there is none."""
+    if value is None or value != value:
+        return "–"
+    return f"{value:,.{digits}f}".translate(str.maketrans(",.", ".,"))
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share of 1 in per cent."""
+    return "–" if share is None else f"{number(100 * share, digits)}\u00a0%"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds, or minutes and seconds from two minutes on."""
+    if seconds is None:
+        return "–"
+    if seconds < 120:
+        return f"{number(seconds, 1)}\u00a0s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{number(minutes)}\u00a0min {rest:02d}\u00a0s"
+
+
+def table_name(name: str) -> str:
+    """The name of a fit without its state: "uf x race v. households" is "cor ou raça"."""
+    columns = name.partition(" v. ")[0].split(" x ")[1:]
+    return " × ".join(VARIABLES.get(column, column) for column in columns)
+
+
+def value_name(column: str, value: str) -> str:
+    """A value as people read it."""
+    if column == "age_band":
+        start, dash, end = value.partition("-")
+        return f"{start} a {end}" if dash else f"{value.removesuffix('+')} ou mais"
+    if column == "marital_status":
+        return {"Viúvo": "viúvo(a)"}.get(value, f"{value.lower()}(a)")
+    return _VALUES.get(value, value[:1].lower() + value[1:])
+
+
+def age_range(age_years: int) -> str:
+    """The coarse range by which cards are filtered."""
+    return next((name for top, name in _AGES if age_years <= top), "60 anos ou mais")
+
+
+def assumption(sentence: str) -> str | None:
+    """The Portuguese of `core_model__evidence.assumption`; as it came where it is worded otherwise, None for none."""
+    found = re.fullmatch(r"(\w+) is independent of (.+) given (.+)", sentence)
+    if found is None:
+        return None if sentence == "none" else sentence
+    (node,), others, given = ([_with_article(name) for name in part.split(", ")] for part in found.groups())
+    known = ("Dada" if all(name.startswith("a ") for name in given) else "Dado") + ("s" if len(given) > 1 else "")
+    return f"{known} {listed(given)}, {node} não depende {listed([f'd{name}' for name in others], 'nem')}."
+
+
+def _with_article(variable: str) -> str:
+    name = VARIABLES.get(variable, variable)
+    if variable == "is_mei":
+        return f"a condição de {name}"
+    return f"{'o' if variable in _MASCULINE else 'a'} {name}"
+
+
+def listed(items: list[str], last: str = "e") -> str:
+    """a, b e c."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {last} {items[-1]}"
+
+
+def sources_in(text: str) -> list[str]:
+    """The packaged sources whose names occur in `text`, as people cite them."""
+    known = settings.sources()
+    used = [known[name] for name in re.findall(r"\w+", text) if name in known]
+    return list(dict.fromkeys(f"{s.institution}: {s.survey}, {s.table}" for s in used))
+
+
+def occupation(title: str | None, activity: str | None, sex: str) -> str:
+    """The title of who works, or the stage of life, in the person's gender."""
+    if title:
+        return title
+    return LIFE[activity][0 if sex == "F" else 1] if activity in LIFE else "Criança"
+
+
+def state_name(uf: str) -> str:
+    return "Brasil (estados desta base)" if uf == _metrics.NATIONAL else codes.STATE_OF[uf].name

@@ -1,0 +1,393 @@
+"""Measured figures and the report page, on a small made-up state of the world."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from itertools import product
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+from pyspark.sql import SparkSession
+from pyspark.sql.pandas.types import to_arrow_schema
+
+from census import codes, tables
+from conf import settings
+from conf.settings import Config
+from jobs import _metrics, _storage, report
+from jobs._metrics import Fit
+from jobs._page import words
+
+PLACES = {"AC": ("1200401", "Rio Branco"), "SE": ("2800308", "Aracaju")}
+RACES, LEVELS = ("branca", "parda"), codes.EDUCATION_LEVELS[2:]
+GROUPS = (codes.OCCUPATION_GROUPS[1], codes.OCCUPATION_GROUPS[8])
+# Laws of the made-up network, the same in every cell, but for the zone of who has a degree.
+LAWS = {
+    "race": dict.fromkeys(RACES, 0.5),
+    "education_level": dict.fromkeys(LEVELS, 0.5),
+    "marital_status": {"Solteiro": 0.5, "Casado": 0.5},
+    "religion": {"católica": 0.5, "espírita": 0.5},
+    "activity": {"ocupado": 0.5, "aposentado": 0.5},
+    "occupation_group": dict.fromkeys(GROUPS, 0.5),
+}
+DOMAINS = {
+    "sex": codes.SEXES,
+    "age_band": ("30-34", "65-69"),
+    "race": RACES,
+    "education_level": LEVELS,
+    "zone": codes.ZONES,
+    "rural_band": ("0",),
+}
+
+
+def write(data: Path, table: tables.Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """A Delta table of a few rows, without Spark: a hundred times faster, and these are read only."""
+    schema = to_arrow_schema(table.schema)
+    ordered = [{name: row.get(name) for name in table.column_names} for row in rows]
+    write_deltalake(_storage.path(data, table), pa.Table.from_pylist(ordered, schema), mode="overwrite")
+
+
+def make_person(number: int, uf: str, **given: object) -> dict[str, object]:
+    """A person that the tables allow; eight in a row take every pair of sex, age, race and schooling in turn."""
+    works = number % 2 == 0
+    person: dict[str, object] = {
+        "person_id": codes.STATE_OF[uf].code * 10**10 + number,
+        "uuid": f"{codes.STATE_OF[uf].code}{number:030d}",
+        "uf": uf,
+        "municipality_code": PLACES[uf][0],
+        "sex": codes.SEXES[number % 2],
+        "age_years": (30, 65)[number // 2 % 2],
+        "zone": "urbana",
+        "race": RACES[number // 4 % 2],
+        "education_level": LEVELS[number // 2 % 2],
+        "marital_status": ("Solteiro", "Casado")[number % 2],
+        "in_union": False,
+        "religion": ("católica", "espírita")[number // 4 % 2],
+        "activity": "ocupado" if works else "aposentado",
+        "occupation_group": GROUPS[number // 2 % 2] if works else None,
+        "occupation_title": f"Ofício {number % 3}" if works else None,
+        "first_name": "Ana",
+        "middle_name": "",
+        "last_name": f"Silva {number}",
+        "model_version": "0123456789ab",
+        "seed": 1,
+    }
+    return person | given
+
+
+def make_text(person: Mapping[str, object], **given: object) -> dict[str, object]:
+    text: dict[str, object] = {"uf": person["uf"], "uuid": person["uuid"]}
+    text |= {name: f"{name} de {person['first_name']} {person['last_name']}" for name in tables.TEXT_FIELDS}
+    text |= {"skills_and_expertise_list": ["ler"], "hobbies_and_interests_list": ["pescar"]}
+    text |= {"attributes_key": "a" * 64, "personas_key": "b" * 64, "prompt_version": "2026-1"}
+    text |= {"model": "povo-offline-writer", "writer": "povo-offline-writer"}
+    text |= {"mentions_name": True, "mentions_municipality": True, "mentions_state": True, "mentions_age": True}
+    return text | {"mentions_occupation": True if person["occupation_title"] else None} | given
+
+
+def cpd_rows() -> Iterator[dict[str, object]]:
+    network = settings.network()
+    for node in (*LAWS, "zone"):
+        parents = [parent for parent in network[node].parents if parent != "uf"]
+        for uf in PLACES if "uf" in network[node].parents else ["BR"]:
+            for cell in product(*[DOMAINS[parent] for parent in parents]):
+                law = LAWS.get(node) or {"urbana": 1.0 if LEVELS[1] in cell else 0.5, "rural": 0.5}
+                law = {value: chance for value, chance in law.items() if value != "rural" or LEVELS[1] not in cell}
+                for value, chance in law.items():
+                    row = {"node": node, "uf": uf, "cell": "|".join(cell), "value": value}
+                    yield row | {"probability": chance, "grade": "B"}
+
+
+def config_of(data: Path, **options: object) -> Config:
+    return settings.load(options={"run.data": str(data), "report.cards": 4} | options)
+
+
+@pytest.fixture(scope="module")
+def sampled(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder after `sample`: Acre as the census has it; in Sergipe everyone is parda."""
+    data = tmp_path_factory.mktemp("report") / "data"
+    _storage.prepare(data)
+    people = [make_person(n, "AC") for n in range(40)] + [make_person(n, "SE", race="parda") for n in range(120)]
+    people[0] |= {"last_name": "<script>alert('x')</script>", "former_occupation_title": "R&B"}
+    write(data, tables.ATTRIBUTE, people)
+    cells = list(product(PLACES, codes.SEXES, (30, 65)))
+    numbered = [
+        {"uf": uf, "order": i, "municipality_code": PLACES[uf][0], "sex": sex, "age_years": age, "persons": 100}
+        for i, (uf, sex, age) in enumerate(cells)
+    ]
+    child = {"uf": "AC", "order": 99, "municipality_code": "1200401", "sex": "F", "age_years": 7, "persons": 900}
+    write(data, tables.ALLOCATION, [row | {"rural_band": 0} for row in [*numbered, child]])
+    joint = [
+        {"uf": uf, "sex": sex, "race": race, "age_group": "30-34", "education_level": level, "persons": 50.0}
+        for uf, sex, race, level in product(PLACES, codes.SEXES, RACES, LEVELS)
+    ]
+    write(data, tables.EDUCATION_JOINT, [row | {"source": "census2022_education_uf"} for row in joint])
+    write(data, tables.CPD, list(cpd_rows()))
+    counts = [
+        {"family": "occupation_group", "level": "uf", "uf": uf, "cell": f"F|{band}|{LEVELS[0]}|urbana", "value": group}
+        | {"weight_persons": 100.0, "weight_squared": 1000.0, "rows": 10}
+        for uf, group, band in product(PLACES, GROUPS, ("14-17", "30-34"))
+    ]
+    write(data, tables.COUNT, counts)
+    write(
+        data,
+        tables.RELIGION,
+        [
+            {"area": uf, "category": category, "value": 50.0, "source": "religion_uf"}
+            for uf, category in product(PLACES, ("católica", "resto"))
+        ],
+    )
+    places = [
+        {"uf": uf, "municipality_code": code, "municipality_name": name, "state_name": codes.STATE_OF[uf].name}
+        | {"region": codes.STATE_OF[uf].region, "population_persons": 100, "is_capital": True}
+        | {"households_urban": 75, "households_rural": 25}
+        for uf, (code, name) in PLACES.items()
+    ]
+    write(data, tables.PLACE, places)
+    evidence = {"node": "religion", "parents": "uf, sex", "grade": "C", "source": "religion_uf raked", "cells": 4}
+    sentence = "religion is independent of municipality, age_band given uf, sex"
+    write(data, tables.EVIDENCE, [evidence | {"assumption": sentence}])
+    return data
+
+
+@pytest.fixture(scope="module")
+def written(spark: SparkSession, sampled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same folder after `validate`, with two personas that differ in case and spacing only."""
+    data = tmp_path_factory.mktemp("written") / "data"
+    shutil.copytree(sampled, data)
+    people = [row.asDict() for row in _storage.read(spark, data, tables.ATTRIBUTE).orderBy("person_id").collect()]
+    texts = [make_text(person) for person in people]
+    texts[0]["sports_persona"] = "Joga <b>bola</b> & corre."
+    texts[1]["persona"], texts[2]["persona"] = "Vive em  Rio Branco.", "vive em rio branco. "
+    texts[3]["mentions_state"] = texts[4]["mentions_occupation"] = False
+    write(data, tables.TEXT, texts)
+    rejected = {"uf": "AC", "uuid": texts[0]["uuid"], "call": 1, "attempt": 1, "request_key": "c" * 64}
+    write(data, tables.REJECTION, [rejected | {"reason_code": "too_short", "detail": "persona: 3"}])
+    answer = rejected | {"model": "m", "writer": "m", "prompt_version": "1", "latency_ms": 1.0, "tries": 1}
+    answer |= {"endpoint": "e", "answered_at": datetime(2026, 1, 1, tzinfo=timezone.utc), "run_id": "r"}
+    write(data, tables.RESPONSE, [answer, answer | {"request_key": "d" * 64, "attempt": 2}])
+    rounds = [make_run("write_text", minute) for minute in (2, 3)]
+    write(data, tables.RUN, [make_run("sample", 1), *rounds, make_run("validate", 4)])
+    return data
+
+
+def make_run(job: str, minute: int, **given: object) -> dict[str, object]:
+    row: dict[str, object] = {"run_id": "run-1", "job": job, "status": "done", "version": "0.1.0", "settings": "{}"}
+    row |= {"fingerprints": {"AC": "x", "SE": "x"}, "seed": 1, "records": {}, "ufs": ["AC", "SE"], "input_versions": {}}
+    row |= {"started_at": datetime(2026, 1, 1, 0, minute, tzinfo=timezone.utc), "seconds": 5.0, "rows_out": 160}
+    return row | {"prompt_tokens": 10 if job == "write_text" else None} | given
+
+
+def measured(spark: SparkSession, data: Path) -> dict[tuple[str, str], dict[str, object]]:
+    rows = _metrics.measure(spark, config_of(data), ["AC", "SE"], "run-9").collect()
+    assert len({(row["uf"], row["family"], row["name"]) for row in rows}) == len(rows)
+    return {(row["uf"], row["name"]): row.asDict() for row in rows}
+
+
+@pytest.fixture(scope="module")
+def figures(spark: SparkSession, written: Path) -> dict[tuple[str, str], dict[str, object]]:
+    return measured(spark, written)
+
+
+def test_a_sample_like_the_census_has_distance_zero_and_a_biased_one_fails_its_bound(figures):
+    assert figures["AC", "uf x race"]["value"] == pytest.approx(0.0)
+    assert figures["AC", "uf x race"]["passed"] is True
+    biased = figures["SE", "uf x race"]
+    assert biased["value"] == pytest.approx(0.5)
+    assert biased["ratio"] == pytest.approx(0.5 / biased["floor"])
+    assert (biased["passed"], biased["n"], biased["grade"], biased["bound"]) == (False, 120, "A", 2.5)
+
+
+def test_brazil_weighs_the_states_by_their_persons(figures):
+    whole = figures["BR", "uf x race"]
+    assert whole["n"] == 160
+    assert whole["value"] == pytest.approx(0.5 * 120 / 160)
+
+
+def test_every_table_has_a_row_for_each_state_and_brazil(figures):
+    tables_ = ("sex", "age_band", "race", "education_level", "municipality", "zone", "marital_status", "religion")
+    tables_ += ("activity", "occupation_group", "sex x race", "race x education_level", "sex x age_band")
+    for name, uf in product(tables_, ("AC", "SE", "BR")):
+        row = figures[uf, f"uf x {name}"]
+        assert row["family"] == ("pair" if " x " in name else "marginal")
+        assert row["source"] and row["grade"] and row["run_id"] == "run-9"
+        assert math.isfinite(row["value"]) and row["floor"] >= 0
+
+
+def test_children_outside_the_sampled_ages_are_not_in_the_target(figures):
+    assert figures["AC", "uf x age_band"]["value"] == pytest.approx(0.0)
+
+
+def test_the_model_s_own_expectation_is_multiplied_through_the_network(figures):
+    # Half of everyone has a degree and lives in town, half of the others do: 75 % expected, everyone drawn.
+    assert figures["AC", "uf x zone"]["value"] == pytest.approx(0.25)
+    assert figures["AC", "uf x zone"]["source"].startswith("model (expected)")
+    assert figures["AC", "uf x zone v. households"]["value"] == pytest.approx(0.25)
+
+
+def test_occupations_are_counted_among_who_works(figures):
+    assert figures["AC", "uf x occupation_group"]["n"] == 20
+    assert figures["AC", "share of records that name the occupation"]["n"] == 20
+    assert figures["AC", "share of records that name the occupation"]["value"] == pytest.approx(19 / 20)
+
+
+def test_a_survey_target_has_a_higher_floor_than_a_model_of_the_same_shares(figures):
+    model, survey = figures["AC", "uf x occupation_group"], figures["AC", "uf x occupation_group v. survey of 2018"]
+    # W = 200, W2 = 2000 (children's bands left out): 20 persons over the design effect of 1.75.
+    assert survey["floor"] == pytest.approx(model["floor"] * math.sqrt(1 + 20 / (20 / 1.75)))
+
+
+def test_shares_of_mentions_are_of_the_state_s_records(figures):
+    assert figures["AC", "share of records that name the state"]["value"] == pytest.approx(39 / 40)
+    assert figures["BR", "share of records that name the state"]["value"] == pytest.approx(159 / 160)
+    assert figures["BR", "share of records that name the person in every persona"]["passed"] is True
+
+
+def test_texts_that_differ_in_case_and_spacing_are_one_text(figures):
+    assert figures["AC", "share of distinct persona texts"]["value"] == pytest.approx(39 / 40)
+    assert figures["AC", "share of distinct persona texts"]["passed"] is False
+    assert figures["BR", "occupation titles in use"]["value"] == 3.0
+    # Without the name, "persona de Ana Silva 7" is the same sentence for everyone.
+    assert figures["SE", "share of distinct persona texts without the person's name"]["value"] == pytest.approx(1 / 120)
+
+
+def test_rounds_of_asking_are_summed_in_a_stage_s_seconds_and_tokens(figures):
+    assert figures["BR", "seconds of write_text"]["value"] == 10.0
+    assert figures["BR", "prompt tokens of write_text"]["value"] == 20.0
+    assert figures["BR", "seconds of sample"]["value"] == 5.0
+
+
+def test_the_page_of_a_sample_without_texts_says_so(spark, sampled):
+    report.run(spark, config_of(sampled))
+    page = (sampled / "report" / "index.html").read_text(encoding="utf-8")
+    assert "Ainda não há textos aceitos" in page
+    assert "Ainda não há respostas a conferir" in page
+    assert "Nenhum modelo de linguagem escreveu" not in page
+    rows = json.loads((sampled / "report" / "metrics.json").read_text(encoding="utf-8"))
+    assert all(list(row) == tables.METRIC.column_names for row in rows)
+    assert {row["family"] for row in rows} == {"marginal", "pair", "set"}
+
+
+@pytest.fixture(scope="module")
+def page(spark: SparkSession, written: Path, figures: dict[tuple[str, str], dict[str, object]]) -> str:
+    """The page with everyone's card, after `validate` stored its figures."""
+    write(written, tables.METRIC, list(figures.values()))
+    report.run(spark, config_of(written, **{"report.cards": 160}))
+    return (written / "report" / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_page_says_that_no_language_model_wrote_the_texts(page):
+    assert "Nenhum modelo de linguagem escreveu estes textos" in page
+
+
+def test_the_page_escapes_whatever_stands_in_the_tables(page):
+    assert "&lt;script&gt;alert(" in page and "<script>alert" not in page
+    assert "Joga &lt;b&gt;bola&lt;/b&gt; &amp; corre." in page
+    assert page.count("<article") == 80 + 40  # as many of each state, and Acre has 40
+
+
+def test_the_page_loads_nothing_and_names_no_address(page):
+    assert "http" not in page.replace("http-equiv", "")
+    assert "src=" not in page.replace("default-src", "") and "@import" not in page and "url(" not in page
+
+
+def test_the_page_shows_what_was_rejected_and_what_is_weak(page):
+    assert "texto curto demais" in page and "De 2 respostas guardadas" in page
+    assert "Dados o estado e o sexo, a religião não depende do município nem da idade." in page
+    assert "SIDRA 137 and 9537" in page
+    assert page.count('class="on"') == 2
+
+
+def test_cards_are_spread_over_the_states(spark, written):
+    chosen = report._chosen(spark, config_of(written), ["AC", "SE"])
+    assert sorted(str(person["uf"]) for person in chosen) == ["AC", "AC", "SE", "SE"]
+    assert chosen == report._chosen(spark, config_of(written), ["AC", "SE"])
+
+
+def test_figures_that_validate_stored_are_shown_until_the_persons_change(spark, written, page):
+    rows = json.loads((written / "report" / "metrics.json").read_text(encoding="utf-8"))
+    assert {row["run_id"] for row in rows} == {"run-9"}
+    states = {"AC": {"persons": 40}, "SE": {"persons": 120}}
+    runs = [make_run("sample", 1), make_run("validate", 4)]
+    assert len(report._stored(spark, config_of(written), states, runs)) == len(rows)
+    assert report._stored(spark, config_of(written), states, [*runs, make_run("sample", 5)]) == []
+    assert report._stored(spark, config_of(written), {"AC": {"persons": 40}}, runs) == []
+
+
+def test_a_pyramid_is_in_shares_of_everyone_and_widest_at_its_largest_band():
+    cells = pd.DataFrame(
+        {
+            "sex": ["F", "M", "F", "M"],
+            "age_band": ["18-19", "18-19", "80+", "80+"],
+            "have": [40.0, 30.0, 20.0, 10.0],
+            "want": [3.0, 3.0, 3.0, 1.0],
+        }
+    )
+    drawn = report.pyramid(cells)
+    assert [row["label"] for row in drawn["rows"]] == ["80 ou mais", "18 a 19"]
+    young = drawn["rows"][1]
+    assert young["F"] == {"width": 168.0, "have": 0.4, "want": 0.3}
+    assert young["M"]["width"] == pytest.approx(168 * 0.75)
+    assert drawn["outline"]["F"].startswith("M-126.0 0L-126.0 17")
+
+
+def test_small_municipalities_are_drawn_as_one_bar():
+    names = [f"12{n:05d}" for n in range(14)]
+    cells = pd.DataFrame(
+        {"uf": "AC", "municipality_code": names, "have": 1.0, "want": [float(20 - n) for n in range(14)]}
+    )
+    drawn = report.bars(Fit("uf x municipality", ("municipality_code",), "", "A", cells), "AC", {names[0]: "Feijó"})
+    assert drawn[0]["label"] == "Feijó"
+    assert drawn[-1]["label"] == "outros 4 municípios"
+    assert sum(row["have"] for row in drawn) == pytest.approx(1.0)
+    assert max(max(row["wide"], row["target"]) for row in drawn) == pytest.approx(100.0)
+
+
+def test_bars_of_schooling_stand_in_the_order_of_the_code_book():
+    cells = pd.DataFrame({"uf": "AC", "education_level": codes.EDUCATION_LEVELS[::-1], "have": 1.0, "want": 1.0})
+    drawn = report.bars(Fit("uf x education_level", ("education_level",), "", "A", cells), "AC", {})
+    assert [row["label"][:10] for row in drawn] == [level[:1].lower() + level[1:10] for level in codes.EDUCATION_LEVELS]
+
+
+def test_a_stage_left_open_has_no_time():
+    found = report.stages([make_run("sample", 1), make_run("validate", 2, status="running", seconds=None)])
+    assert [(row["job"], row["status"], row["seconds"]) for row in found] == [
+        ("sample", "done", 5.0),
+        ("validate", "running", None),
+    ]
+
+
+def test_every_state_has_a_tile_of_its_own():
+    assert set(words.TILES) == set(codes.UFS)
+    assert len(set(words.TILES.values())) == 27
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        (words.number(1234.5, 2), "1.234,50"),
+        (words.number(None), "–"),
+        (words.percent(0.825), "82,5\u00a0%"),
+        (words.duration(119.8), "119,8\u00a0s"),
+        (words.duration(605), "10\u00a0min 05\u00a0s"),
+        (words.table_name("uf x sex x race"), "sexo × cor ou raça"),
+        (words.table_name("uf x zone v. households"), "situação do domicílio"),
+        (words.value_name("age_band", "80+"), "80 ou mais"),
+        (words.age_range(60), "60 anos ou mais"),
+        (words.occupation(None, "aposentado", "F"), "Aposentada"),
+        (words.occupation("Padeira", "ocupado", "F"), "Padeira"),
+    ],
+)
+def test_numbers_and_names_are_written_as_read_in_brazil(said, read):
+    assert said == read
+
+
+def test_an_assumption_worded_otherwise_is_shown_as_it_came():
+    assert words.assumption("none") is None
+    assert words.assumption("something new") == "something new"
