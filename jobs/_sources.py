@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from census.errors import SourceError
-from census.layouts import Layout
+from census.fields import Layout
 from conf.settings import Source, SourceOverride
 
 log = logging.getLogger(__name__)

@@ -6,11 +6,11 @@ Writes  raw_ingest__rejection, core_*   (whole tables: all of Brazil, whatever -
 
 from __future__ import annotations
 
+import itertools
 import logging
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import reduce
 
 from pyspark.errors import PySparkException
@@ -19,25 +19,20 @@ from pyspark.sql import functions as F
 
 from census import harmonise, names, tables
 from census.errors import SourceError
-from census.layouts import LAYOUTS, rejected, typed
+from census.fields import checked, rejected, typed
+from census.layouts import LAYOUTS
 from census.tables import Table
 from conf import settings
 from conf.settings import Config
 from jobs import _cli, _runlog, _sources, _storage
 from jobs._runlog import RunReport
+from jobs._sources import Copied
 
 log = logging.getLogger(__name__)
 
 # One bad row of an aggregate table would bend a margin unseen: only the surveys may lose rows.
 SURVEYS = ("pnadc_2018t2", "pnadc_2017t1", "pnadc_2017t2", "pnadc_2017t4", "pns_2019")
-
-
-@dataclass(frozen=True)
-class Ingested:
-    """What `build` makes: a frame for each table, and the rejected rows."""
-
-    frames: Mapping[Table, DataFrame]
-    rejections: DataFrame
+_AT_ONCE = 4  # sources read, or tables written, at the same time
 
 
 def run(spark: SparkSession, config: Config) -> RunReport:
@@ -51,35 +46,62 @@ def run(spark: SparkSession, config: Config) -> RunReport:
 def _ingest(spark: SparkSession, config: Config, report: RunReport) -> None:
     copied = _sources.copy_all(settings.sources(), config.sources, LAYOUTS, config.data_dir)
     report.progress(f"{len(copied)} sources verified")
-    rows = {name: _sources.rows(spark, source) for name, source in copied.items()}
-    built = build(rows, {name: source.file for name, source in copied.items()})
+    files = {name: source.file for name, source in copied.items()}
     metadata = report.metadata | {"sources": {name: source.sha256 for name, source in copied.items()}}
+    rows: dict[str, DataFrame] = {}
     try:
-        _storage.replace_all(built.rejections.coalesce(2), config.data_dir, tables.INGEST_REJECTION, metadata=metadata)
-        report.progress("every row read")
-        _check_rejections(
-            _storage.read(spark, config.data_dir, tables.INGEST_REJECTION), config.ingest.max_rejected_share
-        )
-        report.rows_out = _write(built.frames, config, metadata, report)
+        rows, bad = _read(spark, copied, report)
+        rejections = rejected_rows(spark, {name: rows[name] for name in bad}, files)
+        _storage.replace_all(rejections.coalesce(2), config.data_dir, tables.INGEST_REJECTION, metadata=metadata)
+        if bad:
+            stored = _storage.read(spark, config.data_dir, tables.INGEST_REJECTION)
+            _check_rejections(stored, config.ingest.max_rejected_share)
+        report.rows_out = _write(build(rows), config, metadata, report)
     except PySparkException as error:
         raise SourceError(f"A source could not be read: {str(error).splitlines()[0]}") from error
+    finally:
+        for frame in rows.values():
+            frame.unpersist()
 
 
-def build(rows: Mapping[str, DataFrame], files: Mapping[str, str]) -> Ingested:
-    """Harmonise the typed rows of every source.
+def _read(
+    spark: SparkSession, copied: Mapping[str, Copied], report: RunReport
+) -> tuple[dict[str, DataFrame], list[str]]:
+    """The checked rows of every source, and the names of those that hold bad ones.
 
-    Args:
-        rows: Source name -> rows as text, as `_sources.rows` gives them.
-        files: Source name -> file name, for the rejections.
+    The rows are kept: a source is read once, for its rejections and for its tables.
     """
+    bad: list[str] = []
+    done = itertools.count(1)
+
+    def one(name: str) -> tuple[str, DataFrame]:
+        frame = checked(_sources.rows(spark, copied[name]), LAYOUTS[name]).persist()
+        count, rejections = frame.selectExpr("count(*)", "count(rejection)").first()
+        if rejections:
+            bad.append(name)
+        log.info("ingest: %s: %d rows, %d rejected", copied[name].file, count, rejections)
+        report.progress("sources read", next(done), len(copied))
+        return name, frame
+
+    # A file is one task: the large ones first, the many small ones beside them.
+    by_size = sorted(copied, key=lambda name: -copied[name].path.stat().st_size)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return dict(pool.map(one, by_size)), sorted(bad)
+
+
+def rejected_rows(spark: SparkSession, rows: Mapping[str, DataFrame], files: Mapping[str, str]) -> DataFrame:
+    """`raw_ingest__rejection` rows of the named sources' `checked` rows."""
+    none = spark.createDataFrame([], tables.INGEST_REJECTION.schema)
+    found = [
+        rejected(frame).select(F.lit(name).alias("source"), F.lit(files[name]).alias("file"), "*")
+        for name, frame in rows.items()
+    ]
+    return reduce(DataFrame.unionByName, found, none)
+
+
+def build(rows: Mapping[str, DataFrame]) -> dict[Table, DataFrame]:
+    """Harmonise the good rows of every source; `rows` are source name -> `checked` rows."""
     good = {name: typed(frame, LAYOUTS[name]) for name, frame in rows.items()}
-    rejections = reduce(
-        DataFrame.unionByName,
-        [
-            rejected(frame, LAYOUTS[name]).select(F.lit(name).alias("source"), F.lit(files[name]).alias("file"), "*")
-            for name, frame in rows.items()
-        ],
-    )
     places = (
         good["municipalities"]
         .join(good["census2022_zone"].drop("line"), "municipality_code", "inner")
@@ -97,7 +119,7 @@ def build(rows: Mapping[str, DataFrame], files: Mapping[str, str]) -> Ingested:
     )
     lexicon = names.accent_lexicon(good["name_accents"], good["accented_given_names"])
     factors = ["trait", *tables.TRAIT_CORRELATION.column_names[1:]]
-    frames: dict[Table, DataFrame] = {
+    return {
         tables.PLACE: places,
         tables.AGE_SEX: reduce(
             DataFrame.unionByName,
@@ -157,7 +179,6 @@ def build(rows: Mapping[str, DataFrame], files: Mapping[str, str]) -> Ingested:
         tables.TRAIT_CORRELATION: good["trait_correlations"].select(F.col("factor"), *"OCEAN").toDF(*factors),
         tables.CULTURE: harmonise.culture(good["regional_dishes"], good["intangible_heritage"], good["tourism"]),
     }
-    return Ingested(frames, rejections)
 
 
 def _check_rejections(rejections: DataFrame, max_share: float) -> None:
@@ -181,6 +202,8 @@ def _check_rejections(rejections: DataFrame, max_share: float) -> None:
 
 
 def _write(frames: Mapping[Table, DataFrame], config: Config, metadata: Mapping[str, object], report: RunReport) -> int:
+    done = itertools.count(1)
+
     def one(item: tuple[Table, DataFrame]) -> None:
         table, frame = item
         columns = frame.select(*[F.col(c.name).cast(c.type).alias(c.name) for c in table.columns])
@@ -191,10 +214,10 @@ def _write(frames: Mapping[Table, DataFrame], config: Config, metadata: Mapping[
             else columns.coalesce(1)
         )
         _storage.replace_all(shuffled, config.data_dir, table, metadata=metadata)
-        report.progress(f"{table.name} written")
+        report.progress("tables written", next(done), len(frames))
 
-    # The small tables are bound by commits, not by work: four at a time.
-    with ThreadPoolExecutor(4) as pool:
+    # The small tables are bound by commits, not by work: several at a time.
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(one, frames.items()))
     return len(frames)
 
