@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,7 +21,7 @@ from conf import settings
 from conf.settings import STAGES, Config, SettingsError
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import Row, SparkSession
 
     from jobs._screen import Screen
 
@@ -36,17 +36,35 @@ app = typer.Typer(
     help="A synthetic population of Brazil: persons that follow IBGE's statistics jointly, with persona texts in Portuguese.",
 )
 
-Uf = Annotated[str | None, typer.Option("--uf", help="States, for example AC,SE, or all.", show_default="AC,SE")]
-Records = Annotated[int | None, typer.Option("--records", help="Accepted records per state.", show_default="1000")]
-Total = Annotated[int | None, typer.Option("--total", help="Records over all chosen states, split by population.")]
-Whole = Annotated[bool, typer.Option("--whole", help="Everyone of the census; stops after sample.")]
-Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the draw.", show_default="1")]
-Data = Annotated[str | None, typer.Option("--data", help="Data folder.", show_default="./povo-data")]
-Conf = Annotated[list[str] | None, typer.Option("--conf", help="TOML overlay; may be repeated, later wins.")]
-Set = Annotated[list[str] | None, typer.Option("--set", help="One setting, section.key=value; may be repeated.")]
-Force = Annotated[bool, typer.Option("--force", help="Do the work again even if nothing changed.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
+
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a whole number.") from None
+
+
+def _option(flag: str, help_text: str, takes: str, default: str = "") -> Any:
+    """An option with a value; a number where it takes N. `default` is shown only: settings fill it in."""
+    parser = _number if takes == "N" else None
+    return typer.Option(flag, help=help_text, metavar=takes, show_default=default or False, parser=parser)
+
+
+def _switch(flag: str, help_text: str) -> Any:
+    return typer.Option(flag, help=help_text, metavar="", show_default=False)
+
+
+Uf = Annotated[str | None, _option("--uf", "States with commas between, or all.", "AC,SE", "AC,SE")]
+Records = Annotated[int | None, _option("--records", "Accepted records per state.", "N", "1000")]
+Total = Annotated[int | None, _option("--total", "Records over all chosen states, split by population.", "N")]
+Whole = Annotated[bool, _switch("--whole", "Everyone of the census; stops after sample.")]
+Seed = Annotated[int | None, _option("--seed", "Another seed draws other persons.", "N", "1")]
+Data = Annotated[str | None, _option("--data", "Folder of tables, report and export.", "DIR", "./povo-data")]
+Conf = Annotated[list[str] | None, _option("--conf", "Settings in TOML; may be repeated, later wins.", "FILE")]
+Set = Annotated[list[str] | None, _option("--set", "One setting; may be repeated.", "SECTION.KEY=VALUE")]
+Force = Annotated[bool, _switch("--force", "Do the work again even if nothing changed.")]
+Quiet = Annotated[bool, _switch("--quiet", "Say nothing but errors.")]
+Json = Annotated[bool, _switch("--json", "Print JSON to stdout.")]
 
 
 def _config(
@@ -91,11 +109,11 @@ def _config(
 @contextmanager
 def _session(config: Config, quiet: bool) -> Iterator[tuple[SparkSession, Screen]]:
     """A Spark session with the run's log and a screen; everything Spark prints goes to files of the run."""
-    from jobs import _runlog, _screen, _spark, _storage
+    from jobs import _locks, _runlog, _screen, _spark, _storage
 
     data_dir = config.data_dir
     _storage.prepare(data_dir)
-    folder = data_dir / "runs" / _runlog.run_id()
+    folder = data_dir / "runs" / _locks.run_id()
     folder.mkdir(parents=True, exist_ok=True)
     log_file = folder / "log.jsonl"
     _log_to(log_file)
@@ -203,34 +221,31 @@ def run(
     data: Data = None,
     conf: Conf = None,
     set_: Set = None,
-    first: Annotated[str, typer.Option("--from", help=f"First stage: {', '.join(STAGES)}.")] = STAGES[0],
-    last: Annotated[str | None, typer.Option("--until", help="Last stage.", show_default=STAGES[-1])] = None,
+    first: Annotated[str, _option("--from", f"First stage: {', '.join(STAGES)}.", "STAGE", STAGES[0])] = STAGES[0],
+    last: Annotated[str | None, _option("--until", "Last stage.", "STAGE", STAGES[-1])] = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
     """Do the whole road, from IBGE's files to published persona tables and a report.
 
+    What is done already is not done again: after a stop, the same command goes on.
+
     Examples:
 
-      povo run                                   Acre and Sergipe, 1,000 records each
+      povo run    (Acre and Sergipe, 1,000 records each)
 
       povo run --uf PE --records 5000 --seed 7
 
       povo run --uf all --total 100000 --until sample
 
-      povo run --uf AC --set llm.endpoints=http://127.0.0.1:8000/v1 --set llm.model=gpt-oss-120b
+      povo run --set llm.endpoints=http://host/v1 --set llm.model=gpt-oss-120b
     """
 
     def work() -> None:
+        config = _config(uf, records, total, whole, seed, data, conf, set_)
+        end = _last_stage(config, first, last)
         from jobs import _pipeline, _runlog
 
-        for name, stage in (("--from", first), ("--until", last or STAGES[-1])):
-            if stage not in STAGES:
-                raise ConfigError(f"{name} {stage}: no such stage; the stages are {', '.join(STAGES)}.")
-        config = _config(uf, records, total, whole, seed, data, conf, set_)
-        end = last or ("sample" if config.run.whole else STAGES[-1])
-        if STAGES.index(end) < STAGES.index(first):
-            raise ConfigError(f"--until {end} comes before --from {first}.")
         _runlog.forced = set(STAGES) if force else set()
         started = time.monotonic()
         with _session(config, quiet) as (spark, screen):
@@ -245,6 +260,25 @@ def run(
             _summary(config, end, time.monotonic() - started)
 
     _guard(work)
+
+
+def _last_stage(config: Config, first: str, last: str | None) -> str:
+    """The stage to end with, once --from and --until make sense together and with the settings."""
+    for name, stage in (("--from", first), ("--until", last)):
+        if stage is not None and stage not in STAGES:
+            raise ConfigError(f"{name} {stage}: no such stage; the stages are {', '.join(STAGES)}.")
+    end = last or ("sample" if config.run.whole else STAGES[-1])
+    if STAGES.index(end) < STAGES.index(first):
+        raise ConfigError(
+            f"--until {end} comes before --from {first}."
+            if last
+            else f"--whole ends after {end}, which comes before --from {first}."
+        )
+    if STAGES.index(end) > STAGES.index("sample"):
+        from jobs import _text_inputs
+
+        _text_inputs.require_adults(config)
+    return end
 
 
 def _summary(config: Config, end: str, seconds: float) -> None:
@@ -334,9 +368,11 @@ def report(
     """
 
     def work() -> None:
+        from jobs import _storage
         from jobs import report as report_job
 
         config = _config(uf, None, None, False, seed, data, conf, set_)
+        _storage.require_tables(config.data_dir)
         with _session(config, quiet or as_json) as (spark, _):
             report_job.run(spark, config)
         page = config.data_dir / "report" / "index.html"
@@ -359,72 +395,85 @@ def status(
     set_: Set = None,
     as_json: Json = False,
 ) -> None:
-    """Say per state and stage what is done, with which seed and size, and what the present settings would redo.
+    """Say per state and stage what is done, with which seed and size, and what the options given here would redo.
 
-    Example:
+    Examples:
+
+      povo status
+
+      povo status --uf AC --seed 7    (would Acre be done again with seed 7?)
 
       povo status --uf all --json
     """
 
     def work() -> None:
-        from jobs import _runlog, _states
+        from jobs import _history, _storage
 
         config = _config(uf, records, total, False, seed, data, conf, set_)
-        if not (config.data_dir / "tables").is_dir():
-            raise ConfigError(f"{config.data_dir} holds no tables yet: `povo run` makes them.")
+        _storage.require_tables(config.data_dir)
         with _session(config, quiet=True) as (spark, screen):
-            found = _runlog.finished(spark, config.data_dir)
-            opened = _runlog.left_open(spark, config.data_dir)
-        rows = []
-        digests = _states.fingerprints(config)
-        everywhere = sorted({key.split("/")[1] for key in found} | set(config.run.ufs) | {_states.NATIONAL})
-        for stage in STAGES:
-            for state in everywhere:
-                last = found.get(f"{stage}/{state}")
-                wanted = digests[stage].get(state)
-                if last is None and wanted is None:
-                    continue
-                current = (
-                    "never run"
-                    if last is None
-                    else "done"
-                    if wanted in (None, last["fingerprint"])
-                    else "done with other settings or code"
-                )
-                killed = f"{stage}/{state}" in opened
-                rows.append(
-                    {
-                        "stage": stage,
-                        "uf": state,
-                        "status": "killed in mid-run" if killed else current,
-                        "seed": last["seed"] if last and state != _states.NATIONAL else None,
-                        "records": last["records"] if last else None,
-                        "finished": f"{last['started_at']:%Y-%m-%d %H:%M}" if last else None,
-                        "run_id": last["run_id"] if last else None,
-                    }
-                )
+            history = _history.read(spark, config.data_dir)
+        rows = _status_rows(config, history)
         if as_json:
             typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
             return
-        columns = ["stage", "uf", "status", "seed", "records", "finished", "run_id"]
-        screen.table(
-            f"{config.data_dir}", columns, [["" if row[c] is None else str(row[c]) for c in columns] for row in rows]
-        )
+        columns = list(rows[0])
+        shown = [["" if row[c] is None else str(row[c]) for c in columns] for row in rows]
+        screen.table(f"{config.data_dir}   (BR: done once for all of Brazil)", columns, shown)
 
     _guard(work)
 
 
+def _status_rows(config: Config, history: Sequence[Row]) -> list[dict[str, object]]:
+    """One row a stage and state: of this run's states, and of those that others left in the folder."""
+    from jobs import _history, _states
+
+    digests = _states.fingerprints(config)
+    known = {stage: _history.finished(history, stage) for stage in STAGES}
+    killed = _history.left_open(history, config.data_dir)
+    latest = {(row["job"], uf): row["status"] for row in history for uf in row["ufs"]}
+    everywhere = sorted({uf for done in known.values() for uf in done} | set(config.run.ufs) | {_states.NATIONAL})
+    rows: list[dict[str, object]] = []
+    for stage in STAGES:
+        for state in everywhere:
+            last, wanted = known[stage].get(state), digests[stage].get(state)
+            if last is None and wanted is None:
+                continue
+            if (stage, state) in killed:
+                word = "stopped midway"
+            elif latest.get((stage, state)) in ("running", "failed"):
+                word = str(latest[(stage, state)])
+            elif last is None:
+                word = "never run"
+            else:
+                word = "done" if wanted in (None, last.fingerprint) else "done with other settings or code"
+            rows.append(
+                {
+                    "stage": stage,
+                    "uf": state,
+                    "status": word,
+                    "seed": last.seed if last and state != _states.NATIONAL else None,
+                    "records": last.records if last else None,
+                    "started": f"{last.started_at:%Y-%m-%d %H:%M}" if last else None,
+                    "run_id": last.run_id if last else None,
+                }
+            )
+    return rows
+
+
 @app.command()
 def serve(
-    port: Annotated[int, typer.Option("--port", help="Port; 0 takes a free one and prints it.")] = 9100,
-    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    faults: Annotated[Path | None, typer.Option("--faults", help="TOML file of faults to play.")] = None,
+    port: Annotated[int, _option("--port", "Port; 0 takes a free one and prints it.", "N", "9100")] = 9100,
+    host: Annotated[str, _option("--host", "Address to listen on.", "ADDRESS", "127.0.0.1")] = "127.0.0.1",
+    faults: Annotated[Path | None, _option("--faults", "TOML file of faults to play.", "FILE")] = None,
 ) -> None:
     """Serve the offline writer as an OpenAI-compatible endpoint in the foreground, until Ctrl-C.
 
     Example:
 
-      povo serve --port 9100 &  povo run --set llm.endpoints=http://127.0.0.1:9100/v1
+      povo serve --port 9100
+
+      povo run --set llm.endpoints=http://127.0.0.1:9100/v1    (in another terminal)
     """
 
     def work() -> int | None:

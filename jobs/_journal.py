@@ -11,7 +11,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from census import tables
 from conf.settings import Config
-from jobs import _runlog, _storage
+from jobs import _locks, _storage
 from udfs.journal import journal_files
 
 log = logging.getLogger(__name__)
@@ -32,9 +32,7 @@ def merge(spark: SparkSession, config: Config) -> int:
         Answers added.
     """
     _storage.create(spark, config.data_dir, tables.RESPONSE)
-    files = [
-        path for path in journal_files(folder(config)) if _runlog.is_over(config.data_dir, path.name.split("-")[1])
-    ]
+    files = [path for path in journal_files(folder(config)) if _locks.is_over(config.data_dir, path.name.split("-")[1])]
     if not files:
         return 0
     fields = [
@@ -57,7 +55,7 @@ def merge(spark: SparkSession, config: Config) -> int:
             rows.coalesce(config.spark.shuffle_partitions),
             config.data_dir,
             tables.RESPONSE,
-            metadata={"run_id": _runlog.run_id(), "journal_files": len(files)},
+            metadata={"run_id": _locks.run_id(), "journal_files": len(files)},
             transaction=("povo-journal", counter),
         )
         if _storage.version(spark, config.data_dir, tables.RESPONSE) == before:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
-import os
-import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import IO
 
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from census import tables
-from census.errors import ConfigError, PovoError
+from census.errors import PovoError
 from census.tables import Table
 from conf.settings import Config
-from jobs import _states, _storage
+from jobs import _history, _locks, _states, _storage
 
 log = logging.getLogger(__name__)
 
@@ -37,34 +32,6 @@ listener: Callable[[str, str, int | None, int | None], None] = _nobody
 
 # Stages that the command line was told to do again (--force).
 forced: set[str] = set()
-
-_RUN_ID = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
-
-
-def run_id() -> str:
-    """Id of this process's run: UTC start and four random hex digits."""
-    return _RUN_ID
-
-
-def is_over(data_dir: Path, other: str) -> bool:
-    """Whether a run has ended: it is this one, or nobody holds its lock any more.
-
-    Args:
-        other: Its id, as it stands in a journal file's name.
-    """
-    lock = data_dir / "locks" / f"run-{other}.lock"
-    if other == _journal_name(_RUN_ID) or not lock.exists():
-        return True
-    with lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-    return True
-
-
-def _journal_name(run: str) -> str:
-    return run.replace("-", "_")
 
 
 @dataclass
@@ -98,29 +65,33 @@ def stage(
     writes: Sequence[Table],
     reads: Sequence[Table] = (),
     until: str | None = None,
+    redo: Collection[str] = (),
+    mixed: bool = False,
 ) -> Iterator[RunReport]:
     """Open the stage's row, hold the locks of its states, close the row whatever happens.
 
-    A state whose fingerprint equals that of its last finished run is left out of `todo`, unless `forced`, or a table
-    is gone. With `until`, a state is finished only when that later stage is.
+    A state whose fingerprint equals that of its last finished run is left out of `todo`, unless `forced`, named in
+    `redo`, or a table is gone. With `until`, a state is finished only when that later stage is. `mixed` takes what the
+    stages before made, whatever the settings of this run.
 
     Raises:
-        PovoError: Another run works on one of the states.
+        PovoError: An earlier stage is missing or was last done otherwise, or another run works on one of the states.
     """
+    history = _history.read(spark, config.data_dir)
     road = _states.fingerprints(config)
-    digests, goal = road[job], road[until or job]
+    drift, warning = _history.upstream(history, config, job, mixed=mixed)
+    digests, goal = _with(drift, road[job]), _with(drift, road[until or job])
     anew = job in forced or not all(_storage.exists(config.data_dir, t) for t in writes)
-    known = {} if anew else finished(spark, config.data_dir, until or job)
-    todo = tuple(uf for uf in digests if known.get(uf, {}).get("fingerprint") != goal[uf])
-    report = RunReport(job, todo, tuple(uf for uf in digests if uf not in todo), {})
+    known = {} if anew else _history.finished(history, until or job)
+    todo = tuple(uf for uf in digests if uf in redo or uf not in known or known[uf].fingerprint != goal[uf])
+    report = RunReport(job, todo, tuple(uf for uf in digests if uf not in todo), {}, warning=warning)
     if not todo:
-        listener(job, "unchanged", None, None)
         yield report
         return
     sizes = _states.records(config)
     started = time.monotonic()
     row = {
-        "run_id": run_id(),
+        "run_id": _locks.run_id(),
         "job": job,
         "status": "running",
         "version": package_version("povo"),
@@ -141,7 +112,7 @@ def stage(
         "fingerprints": row["fingerprints"],
     }
     report.input_versions = dict(row["input_versions"])  # type: ignore[call-overload]
-    with _locks(config.data_dir, job, todo):
+    with _locks.held(config.data_dir, job, todo):
         _write(spark, config.data_dir, row, append=True)
         try:
             yield report
@@ -152,42 +123,9 @@ def stage(
         _close(spark, config.data_dir, row, report, started, "done", None)
 
 
-def finished(spark: SparkSession, data_dir: Path, job: str | None = None) -> dict[str, dict[str, object]]:
-    """The last finished run of each state (key `uf`, or `job/uf` without `job`): fingerprint, seed, records, run id."""
-    if not _storage.exists(data_dir, tables.RUN):
-        return {}
-    rows = _storage.read(spark, data_dir, tables.RUN).where(F.col("status") == "done")
-    if job is not None:
-        rows = rows.where(F.col("job") == job)
-    found: dict[str, dict[str, object]] = {}
-    for row in sorted(rows.collect(), key=lambda r: r["started_at"]):
-        for uf, digest in row["fingerprints"].items():
-            key = uf if job is not None else f"{row['job']}/{uf}"
-            found[key] = {
-                "fingerprint": digest,
-                "seed": row["seed"],
-                "records": (row["records"] or {}).get(uf),
-                "run_id": row["run_id"],
-                "started_at": row["started_at"],
-                "settings": row["settings"],
-            }
-    return found
-
-
-def left_open(spark: SparkSession, data_dir: Path) -> set[str]:
-    """`job/uf` of rows that were opened and never closed by runs that are over: killed."""
-    if not _storage.exists(data_dir, tables.RUN):
-        return set()
-    rows = _storage.read(spark, data_dir, tables.RUN).collect()
-    last: dict[str, tuple[datetime, str, str]] = {}
-    for row in rows:
-        for uf in row["ufs"]:
-            key = f"{row['job']}/{uf}"
-            if key not in last or row["started_at"] > last[key][0]:
-                last[key] = (row["started_at"], row["status"], row["run_id"])
-    return {
-        key for key, (_, status, run) in last.items() if status == "running" and is_over(data_dir, _journal_name(run))
-    }
+def _with(drift: Mapping[str, Sequence[str]], digests: Mapping[str, str]) -> dict[str, str]:
+    """Fingerprints that also hold what earlier stages really made, where that is not what this run would make."""
+    return {uf: _states.digest([digest, drift[uf]]) if drift[uf] else digest for uf, digest in digests.items()}
 
 
 def _close(
@@ -226,27 +164,3 @@ def _write(spark: SparkSession, data_dir: Path, row: dict[str, object], *, appen
     else:
         predicate = f"run_id = '{row['run_id']}' AND job = '{row['job']}' AND started_at = timestamp'{row['started_at']:%Y-%m-%d %H:%M:%S.%f}'"
         _storage.replace_where(frame, data_dir, tables.RUN, predicate, metadata=metadata)
-
-
-@contextmanager
-def _locks(data_dir: Path, job: str, ufs: Sequence[str]) -> Iterator[None]:
-    """Hold `<data>/locks/<state>.lock` of every state; the operating system frees them when the process dies."""
-    folder = data_dir / "locks"
-    folder.mkdir(exist_ok=True)
-    with ExitStack() as held:
-        mine = held.enter_context(open(folder / f"run-{_journal_name(_RUN_ID)}.lock", "a", encoding="utf-8"))
-        fcntl.flock(mine, fcntl.LOCK_EX)
-        for uf in sorted(ufs):
-            file: IO[str] = held.enter_context(open(folder / f"{uf}.lock", "a+", encoding="utf-8"))
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                file.seek(0)
-                owner = file.read().strip() or "another process"
-                raise ConfigError(
-                    f"{uf} is being worked on by {owner}: wait for it, or give another --data folder."
-                ) from error
-            file.truncate(0)
-            file.write(f"run {run_id()}, {job}, process {os.getpid()}")
-            file.flush()
-        yield

@@ -75,19 +75,18 @@ def fingerprints(config: Config) -> dict[str, dict[str, str]]:
     """
     sizes = records(config)
     road: dict[str, dict[str, str]] = {}
-    national = _digest(
+    national = digest(
         ["sources", {name: source.sha256 for name, source in settings.sources().items()}, _overrides(config)]
     )
     for stage in STAGES[:3]:
-        national = _digest([stage, national, _code(stage), _chosen(config, stage)])
+        national = digest([stage, national, _code(stage), _chosen(config, stage)])
         road[stage] = {NATIONAL: national}
-    road["fit"] |= {uf: _digest([national, uf]) for uf in config.run.ufs}
+    road["fit"] |= {uf: digest([national, uf]) for uf in config.run.ufs}
     before = {uf: road["fit"][uf] for uf in config.run.ufs}
     for stage in STAGES[3:]:
         size = sizes if stage == "sample" else {}
         before = {
-            uf: _digest([stage, before[uf], _code(stage), _chosen(config, stage), size.get(uf)])
-            for uf in config.run.ufs
+            uf: digest([stage, before[uf], _code(stage), _chosen(config, stage), size.get(uf)]) for uf in config.run.ufs
         }
         road[stage] = before
     return road
@@ -95,7 +94,7 @@ def fingerprints(config: Config) -> dict[str, dict[str, str]]:
 
 def model_version(config: Config) -> str:
     """Digest of reference data, network, fit settings and sampler: 12 hex digits."""
-    return _digest([fingerprints(config)["fit"][NATIONAL], _code("sample")])[:12]
+    return digest([fingerprints(config)["fit"][NATIONAL], _code("sample")])[:12]
 
 
 def settings_of(config: Config, stage: str) -> dict[str, object]:
@@ -137,5 +136,6 @@ def _code(stage: str) -> str:
     return digest.hexdigest()
 
 
-def _digest(parts: object) -> str:
+def digest(parts: object) -> str:
+    """SHA-256 of anything that JSON can write, in hex."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str).encode()).hexdigest()

@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TypeVar
 
 from delta.exceptions import DeltaConcurrentModificationException
@@ -26,32 +27,58 @@ _Result = TypeVar("_Result")
 
 
 def prepare(data_dir: Path) -> None:
-    """Make the data folder, or check that it is one of ours.
+    """Make the data folder, or check that it is one of ours and can be written.
 
     Raises:
         ConfigError: The folder holds tables of another format, or files that Povo did not write.
     """
-    marker = data_dir / _FORMAT_FILE
-    if marker.exists():
-        try:
-            found = json.loads(marker.read_text(encoding="utf-8")).get("format")
-        except (ValueError, AttributeError):
-            found = None
-        if found != FORMAT:
-            raise ConfigError(
-                f"{data_dir} holds tables of format {found}, this Povo reads and writes format {FORMAT}: "
-                "give another folder with --data, or use the Povo that made it.",
-                found=found,
-                expected=FORMAT,
-            )
-        return
     try:
-        if data_dir.exists() and any(data_dir.iterdir()):
-            raise ConfigError(f"{data_dir} is not empty and has no {_FORMAT_FILE}: give a new folder with --data.")
-        data_dir.mkdir(parents=True, exist_ok=True)
-        marker.write_text(json.dumps({"format": FORMAT}) + "\n", encoding="utf-8")
+        if not _is_ours(data_dir):
+            data_dir.mkdir(parents=True, exist_ok=True)
+            write_text(data_dir, _FORMAT_FILE, json.dumps({"format": FORMAT}) + "\n")
+        with TemporaryFile(dir=data_dir):
+            pass
     except OSError as error:
-        raise ConfigError(f"The data folder {data_dir} cannot be made: {error.strerror}.") from error
+        raise ConfigError(f"The data folder {data_dir} cannot be written: {error.strerror}.") from error
+
+
+def require_tables(data_dir: Path) -> None:
+    """Check that the folder holds tables; makes nothing.
+
+    Raises:
+        ConfigError: It does not, or holds tables of another format, or files that Povo did not write.
+    """
+    try:
+        if _is_ours(data_dir) and (data_dir / "tables").is_dir():
+            return
+    except OSError as error:
+        raise ConfigError(f"The data folder {data_dir} cannot be read: {error.strerror}.") from error
+    raise ConfigError(f"{data_dir} holds no tables yet: `povo run` makes them, --data names another folder.")
+
+
+def _is_ours(data_dir: Path) -> bool:
+    """Whether the folder carries our mark; False for one that is empty or not there."""
+    if not data_dir.exists():
+        return False
+    if not data_dir.is_dir():
+        raise ConfigError(f"{data_dir} is a file: give a folder with --data.")
+    marker = data_dir / _FORMAT_FILE
+    if not marker.exists():
+        if any(data_dir.iterdir()):
+            raise ConfigError(f"{data_dir} is not empty and has no {_FORMAT_FILE}: give a new folder with --data.")
+        return False
+    try:
+        found = json.loads(marker.read_text(encoding="utf-8")).get("format")
+    except (ValueError, AttributeError):
+        found = "unknown"
+    if found != FORMAT:
+        raise ConfigError(
+            f"{data_dir} holds tables of format {found}, this Povo reads and writes format {FORMAT}: "
+            "give another folder with --data, or use the Povo that made it.",
+            found=found,
+            expected=FORMAT,
+        )
+    return True
 
 
 def path(data_dir: Path, table: Table) -> str:
@@ -152,19 +179,29 @@ def write_text(data_dir: Path, name: str, text: str) -> Path:
     return target
 
 
-def export_parquet(frame: DataFrame, data_dir: Path, folder: str, files: Mapping[str, str]) -> None:
-    """Write a folder of parquet shards (`data/train-00000-of-0000N.parquet`) and text files, then put it in place."""
+def export_parquet(
+    frame: DataFrame, data_dir: Path, folder: str, *, inside: str, name: str, files: Mapping[str, str]
+) -> None:
+    """Write a folder of parquet shards and text files, then put it in place of an older one.
+
+    Args:
+        frame: One shard a partition, in order.
+        folder: Below the data folder.
+        inside: Subfolder of the shards.
+        name: Of a shard; `number` and `shards` are filled in.
+        files: Text files by name.
+    """
     target = data_dir / folder
     fresh = target.with_name(target.name + ".partial")
     shutil.rmtree(fresh, ignore_errors=True)
-    frame.write.parquet(str(fresh / "data"))
-    shards = sorted((fresh / "data").glob("part-*.parquet"))
+    frame.write.parquet(str(fresh / inside))
+    shards = sorted((fresh / inside).glob("part-*.parquet"))
     for number, shard in enumerate(shards):
-        shard.rename(shard.with_name(f"train-{number:05d}-of-{len(shards):05d}.parquet"))
-    for leftover in [*(fresh / "data").glob(".*.crc"), fresh / "data" / "_SUCCESS"]:
+        shard.rename(shard.with_name(name.format(number=number, shards=len(shards))))
+    for leftover in [*(fresh / inside).glob(".*.crc"), fresh / inside / "_SUCCESS"]:
         leftover.unlink(missing_ok=True)
-    for name, text in files.items():
-        (fresh / name).write_text(text, encoding="utf-8")
+    for file, text in files.items():
+        (fresh / file).write_text(text, encoding="utf-8")
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)
 

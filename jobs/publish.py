@@ -1,12 +1,11 @@
 """Publish: the quality gate, the public and extended tables, and the export folders.
 
 Reads   core_persona__attribute, core_persona__text, core_place__municipality, ops_quality__metric
-Writes  out_personas__persona, out_personas__persona_extended, export/huggingface/
+Writes  out_personas__persona, out_personas__persona_extended, export/huggingface/, export/data_designer/
 """
 
 from __future__ import annotations
 
-import math
 import sys
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -15,7 +14,7 @@ from pyspark.sql import functions as F
 from census import tables
 from census.errors import QualityGateError
 from conf.settings import Config
-from jobs import _card, _cli, _runlog, _storage
+from jobs import _cli, _exports, _runlog, _storage
 from jobs._runlog import RunReport
 
 # What stands in `occupation` for who does not work: the stage of life, woman's and man's word.
@@ -37,7 +36,13 @@ def run(spark: SparkSession, config: Config) -> RunReport:
     """
     writes = (tables.PERSONA, tables.PERSONA_EXTENDED)
     with _runlog.stage(
-        spark, config, "publish", writes=writes, reads=(tables.TEXT, tables.ATTRIBUTE, tables.METRIC)
+        spark,
+        config,
+        "publish",
+        writes=writes,
+        reads=(tables.TEXT, tables.ATTRIBUTE, tables.METRIC),
+        redo=() if _exports.states(config.data_dir) == set(config.run.ufs) else config.run.ufs,
+        mixed=config.publish.allow_mixed,
     ) as report:
         if not report.todo:
             return report
@@ -46,8 +51,6 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         people = _storage.read(spark, config.data_dir, tables.ATTRIBUTE, ufs)
         texts = _storage.read(spark, config.data_dir, tables.TEXT, ufs)
         _check_complete(people, texts)
-        if not config.publish.allow_mixed:
-            _check_unmixed(people, texts)
         _check_gate(_storage.read(spark, config.data_dir, tables.METRIC, [*report.todo, "BR"]))
         places = _storage.read(spark, config.data_dir, tables.PLACE, ufs)
         public, extended = build(people, texts, places, occupation=config.publish.occupation)
@@ -58,8 +61,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
             _storage.replace_states(chosen, config.data_dir, table, todo, metadata=report.metadata)
             report.progress(f"{table.name} written")
         report.rows_out = _storage.read(spark, config.data_dir, tables.PERSONA, todo).count()
-        published = _storage.read(spark, config.data_dir, tables.PERSONA, ufs)
-        _export(published, config, report)
+        _exports.write(spark, config, report)
     return report
 
 
@@ -126,25 +128,6 @@ def _check_complete(people: DataFrame, texts: DataFrame) -> None:
         )
 
 
-def _check_unmixed(people: DataFrame, texts: DataFrame) -> None:
-    by_state = (
-        people.select("uf", "uuid", "seed", "model_version")
-        .join(texts.select("uuid", "model", "writer", "prompt_version"), "uuid", "inner")
-        .groupBy("seed", "model_version", "model", "writer", "prompt_version")
-        .agg(F.sort_array(F.collect_set("uf")).alias("ufs"))
-        .collect()
-    )
-    if len(by_state) > 1:
-        kinds = "; ".join(
-            f"{', '.join(row['ufs'])}: seed {row['seed']}, population model {row['model_version']}, texts by {row['writer']}, prompts {row['prompt_version']}"
-            for row in sorted(by_state, key=lambda r: r["ufs"])
-        )
-        raise QualityGateError(
-            f"These states were not made alike and are not published together ({kinds}). "
-            "Rerun one of them, publish them apart, or set publish.allow_mixed=true."
-        )
-
-
 def _check_gate(metrics: DataFrame) -> None:
     failed = metrics.where("passed = false").orderBy("uf", "family", "name").collect()
     if failed:
@@ -152,19 +135,6 @@ def _check_gate(metrics: DataFrame) -> None:
         raise QualityGateError(
             f"The quality gate refuses {len(failed)} figure(s): {figures}. Bounds are in conf/quality.toml."
         )
-
-
-def _export(published: DataFrame, config: Config, report: RunReport) -> None:
-    """`export/huggingface/`: parquet shards of exactly the 21 columns and a card made from the measured figures."""
-    rows = published.count()
-    shards = max(math.ceil(rows / config.publish.shards_rows), 1)
-    # Ordered by uuid, which is a hash: the first rows are a fair sample, not the first state.
-    ordered = (
-        published.select("uuid", *tables.PUBLIC_COLUMNS).repartitionByRange(shards, "uuid").sortWithinPartitions("uuid")
-    )
-    card = _card.text(published.sparkSession, config, rows)
-    _storage.export_parquet(ordered, config.data_dir, "export/huggingface", {"README.md": card})
-    report.progress(f"export/huggingface: {rows:,} records in {shards} file(s)")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from census import codes, tables
 from census.quality import Comparison
 from conf import settings
 from conf.settings import STAGES, Config
-from jobs import _cli, _metrics, _runlog, _storage
+from jobs import _cli, _locks, _metrics, _storage
 from jobs._metrics import NATIONAL, Fit
 from jobs._page import words
 from jobs._runlog import RunReport
@@ -222,8 +222,7 @@ def _gather(spark: SparkSession, config: Config) -> Findings:
     return Findings(
         states=list(states.values()),
         fits=measured,
-        metrics=_stored(spark, config, states, runs)
-        or _metrics.figures(spark, config, ufs, _runlog.run_id(), measured),
+        metrics=_stored(spark, config, states, runs) or _metrics.figures(spark, config, ufs, _locks.run_id(), measured),
         evidence=sorted(evidence, key=lambda row: order.get(str(row["node"]), len(order))),
         rejections=_rejections(spark, config, ufs),
         answers=_storage.read(spark, data_dir, answers, ufs).count() if _storage.exists(data_dir, answers) else 0,

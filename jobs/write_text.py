@@ -24,7 +24,7 @@ from pyspark.sql import functions as F
 from census import tables
 from census.errors import ConfigError, ModelError
 from conf.settings import Config
-from jobs import _cli, _journal, _runlog, _server_process, _states, _text_inputs
+from jobs import _cli, _journal, _locks, _runlog, _server_process, _states, _text_inputs
 from jobs._runlog import RunReport
 from jobs._text_inputs import Facts
 from udfs.answers import Answer, Requests, Walker
@@ -72,7 +72,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         if config.llm.endpoints:
             _ask(spark, config, config.llm.endpoints, report)
         else:
-            log = config.data_dir / "runs" / _runlog.run_id() / "offline-writer.log"
+            log = config.data_dir / "runs" / _locks.run_id() / "offline-writer.log"
             report.progress("starting the offline writer")
             with _server_process.start(log) as endpoint:
                 _ask(spark, config, (endpoint,), report)
@@ -103,7 +103,7 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
         journal=str(_journal.folder(config)),
         fsync_seconds=config.journal.fsync_seconds,
         roll_bytes=config.journal.roll_bytes,
-        run_id=_runlog.run_id(),
+        run_id=_locks.run_id(),
         threads=max(math.ceil(llm.max_in_flight / tasks), 1),
     )
     check_model(_client_settings(asking))
@@ -248,7 +248,7 @@ class _Watcher:
 
     def _watch(self) -> None:
         while not self._over.wait(1.0):
-            for path in journal_files(self._folder, _runlog.run_id()):
+            for path in journal_files(self._folder, _locks.run_id()):
                 try:
                     with path.open("rb") as file:
                         file.seek(self._read.get(path, 0))

@@ -26,7 +26,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         shuffle_partitions=2,
         packages=settings.load().spark.packages,
         log_level="ERROR",
-        java_options="-XX:TieredStopAtLevel=1",
+        java_options="-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m",
     )
     yield session
     session.stop()

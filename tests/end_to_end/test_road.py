@@ -5,17 +5,24 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import requests
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from census import codes, tables
+from census.errors import QualityGateError
 from conf import settings
 from conf.settings import Config
-from jobs import _pipeline, _runlog, _sample_tables, _storage, sample
+from jobs import _history, _pipeline, _sample_tables, _storage, publish, sample
 
 RECORDS = 20
 
@@ -89,6 +96,14 @@ def test_the_export_is_what_datasets_loads(road, tmp_path):
     assert len(rows) == 2 * RECORDS
 
 
+def test_the_persons_of_data_designer_are_those_published(road):
+    persons = pd.read_parquet(road / "export" / "data_designer" / "pt_BR.parquet")
+    assert set(persons["uuid"]) == set(table(road, tables.PERSONA)["uuid"])
+    assert set(persons["sex"]) == {"Female", "Male"}
+    assert persons[["first_name", "middle_name", "last_name", "city", "occupation"]].notna().all(axis=None)
+    assert all(trait["label"] and trait["description"] for trait in persons["openness"])
+
+
 def draw(spark: SparkSession, data: Path, ufs: list[str], persons: int, partitions: int) -> pd.DataFrame:
     drawn = _sample_tables.read(spark, data, settings.network(), ufs=ufs, seed=1, min_age_years=18)
     frame = sample.build(spark, drawn, persons=[persons] * len(ufs), seed=1, model_version="v", partitions=partitions)
@@ -118,5 +133,49 @@ def test_another_seed_changes_one_state_and_leaves_the_files_of_the_other(spark,
     other = config_of(road, **{"run.ufs": "AC", "run.seed": 2})
     _pipeline.run(spark, other, first="ingest", last="sample", done=lambda report: None)
     assert set(DeltaTable(_storage.path(road, tables.ATTRIBUTE)).file_uris([("uf", "=", "SE")])) == before
-    seeds = {key: row["seed"] for key, row in _runlog.finished(spark, road, "sample").items()}
-    assert seeds == {"AC": 2, "SE": 1}
+    drawn = _history.finished(_history.read(spark, road), "sample")
+    assert {uf: done.seed for uf, done in drawn.items()} == {"AC": 2, "SE": 1}
+
+
+def test_states_of_different_seeds_are_not_published_together(spark, road):
+    with pytest.raises(QualityGateError, match=r"sample of AC .* seed 2 \(asked: 1\)"):
+        publish.run(spark, config_of(road))
+
+
+def answered(base_url: str) -> int:
+    return requests.get(base_url.removesuffix("/v1") + "/_stats", timeout=5).json()["chat_requests"]
+
+
+def wait_until(ready: Callable[[], bool], seconds: float = 120.0) -> None:
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def test_after_kill_9_only_missing_answers_are_asked_again(spark, road, tmp_path):
+    in_flight = 4
+    faults = tmp_path / "faults.toml"
+    faults.write_text('[[fault]]\nkind = "latency"\nseconds = 0.2\n', encoding="utf-8")
+    serve = [sys.executable, "-m", "jobs.serve", "--faults", str(faults), "--parent-pid", str(os.getpid())]
+    with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            endpoint = server.stdout.readline().strip()
+            chosen = {"run.ufs": "SE", "llm.endpoints": [endpoint], "llm.max_in_flight": in_flight, "run.seed": 2}
+            config = config_of(road, **chosen)
+            _pipeline.run(spark, config, first="ingest", last="sample", done=lambda report: None)
+            options = [f"--set=llm.endpoints={endpoint}", f"--set=llm.max_in_flight={in_flight}"]
+            options += ["--uf=SE", "--seed=2", f"--records={RECORDS}", f"--data={road}"]
+            with subprocess.Popen([sys.executable, "-m", "jobs.write_text", *options]) as driver:
+                wait_until(lambda: answered(endpoint) >= RECORDS // 2)
+                driver.kill()
+            asked = answered(endpoint)
+            assert asked < 2 * RECORDS
+            assert ("write_text", "SE") in _history.left_open(_history.read(spark, road), road)
+
+            _pipeline.run(spark, config, first="write_text", last="validate", done=lambda report: None)
+            assert 2 * RECORDS <= answered(endpoint) <= 2 * RECORDS + in_flight
+            _pipeline.run(spark, config, first="ingest", last="validate", done=lambda report: None)
+            assert answered(endpoint) <= 2 * RECORDS + in_flight
+        finally:
+            server.terminate()
