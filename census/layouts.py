@@ -371,6 +371,7 @@ LAYOUTS: dict[str, Layout] = {
         (Field("nome", "name"), Field("forma_com_acento_mais_comum", "form"), Field("p_forma", "share", "number"))
     ),
     "accented_given_names": Layout((Field("label", "label"),)),
+    "spellings": Layout((Field("kind", "kind", codes=_same(("given", "surname"))), Field("form", "form"))),
     "regional_dishes": Layout((Field("uf", "uf", codes=_same(codes.UFS)), Field("prato", "name"))),
     "intangible_heritage": Layout((Field("bem", "name"), Field("livro", "book"), Field("uf", "ufs"))),
     "tourism": Layout(

@@ -39,30 +39,40 @@ def plain(name: Column) -> Column:
     return F.translate(F.upper(name), _ACCENTED, _PLAIN)
 
 
-def accent_lexicon(candidates: DataFrame, labels: DataFrame) -> DataFrame:
+def accent_lexicon(candidates: DataFrame, labels: DataFrame, spellings: DataFrame) -> DataFrame:
     """The spelling of a first name in Brazil.
 
-    The form that most candidates write is taken if it has an accent. Many write in bare capitals, so where a
-    noticeable share (3 % or more) differs from a bare form, a Portuguese accented label is taken: the one with ê or ô
-    before m or n, as Brazil writes it (Antônio), if there are several.
+    A reviewed spelling comes first. Else the form that most candidates write is taken if it has an accent. Many write in
+    bare capitals, so where a noticeable share (3 % or more) differs from a bare form, an accented label is taken: in
+    Brazil's spelling (Antônio, not António), and none with marks or endings of other languages (Lucía, Clàudia).
 
     Args:
         candidates: `name` (plain), `form`, `share` of bearers who write the form.
-        labels: `label`: given names with Portuguese accents.
+        labels: `label`: given names with accents.
+        spellings: `kind`, `form`: reviewed spellings.
 
     Returns:
-        `name`, `accented`; one row a name of `candidates`.
+        `name`, `accented`; one row a name of `candidates` or of the reviewed given names.
     """
+    brazilian = F.regexp_replace(F.regexp_replace("label", "ó(?=[mn][aeiou])", "ô"), "é(?=[mn][aeiou])", "ê")
     by_name = (
-        labels.withColumn("name", plain(F.col("label")))
-        .withColumn("foreign", F.when(F.col("label").rlike("[éó][mn]"), 1).otherwise(0))
-        .groupBy("name")
-        .agg(F.min_by("label", F.struct("foreign", "label")).alias("label"))
+        labels.select(brazilian.alias("label"))
+        .where("NOT label RLIKE 'ía$|[àèìòùäëïöüñ]'")
+        .groupBy(plain(F.col("label")).alias("name"))
+        .agg(F.min("label").alias("label"))
     )
     form = F.col("form")
     has_accent = plain(form) != F.upper(form)
     chosen = F.when(has_accent | F.col("label").isNull() | (F.col("share") > 0.97), form).otherwise(F.col("label"))
-    return candidates.join(by_name, "name", "left").select("name", chosen.alias("accented"))
+    written = candidates.join(by_name, "name", "left").select("name", chosen.alias("written"))
+    return written.join(_reviewed(spellings, "given"), "name", "full").select(
+        "name", F.coalesce("reviewed", "written").alias("accented")
+    )
+
+
+def _reviewed(spellings: DataFrame, kind: str) -> DataFrame:
+    chosen = spellings.where(F.col("kind") == kind)
+    return chosen.select(plain(F.col("form")).alias("name"), F.col("form").alias("reviewed"))
 
 
 def first_names(by_decade: DataFrame, by_sex: DataFrame, lexicon: DataFrame) -> DataFrame:
@@ -133,7 +143,13 @@ def second_names(compounds: DataFrame, lexicon: DataFrame) -> DataFrame:
 
 
 def surnames(
-    national: DataFrame, by_state: DataFrame, particles: DataFrame, given_names: DataFrame, *, shrink: float = 20.0
+    national: DataFrame,
+    by_state: DataFrame,
+    particles: DataFrame,
+    given_names: DataFrame,
+    spellings: DataFrame,
+    *,
+    shrink: float = 20.0,
 ) -> DataFrame:
     """Family names with accents, particle and the ratio of each state of birth.
 
@@ -144,6 +160,7 @@ def surnames(
         by_state: `uf`, `name`, `bearers`, `last_bearers`, `people` (counted in that state), `share_brazil`.
         particles: `name`, `form`, and the share of each particle in columns de, da, do, dos, das.
         given_names: `name`, `women`, `men`.
+        spellings: `kind`, `form`: reviewed spellings.
         shrink: k of the shrunk ratio (bearers + k) / (people * share_brazil + k).
 
     Returns:
@@ -171,8 +188,9 @@ def surnames(
     return (
         family.join(spelling, "name", "left")
         .join(ratios, "name", "left")
+        .join(_reviewed(spellings, "surname"), "name", "left")
         .select(
-            F.coalesce("form", F.initcap("name")).alias("surname"),
+            F.coalesce("reviewed", "form", F.initcap("name")).alias("surname"),
             "persons",
             "particle",
             F.coalesce("particle_share", F.lit(0.0)).alias("particle_share"),

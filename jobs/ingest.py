@@ -117,7 +117,7 @@ def build(rows: Mapping[str, DataFrame]) -> dict[Table, DataFrame]:
             F.col("is_capital").cast("boolean"),
         )
     )
-    lexicon = names.accent_lexicon(good["name_accents"], good["accented_given_names"])
+    lexicon = names.accent_lexicon(good["name_accents"], good["accented_given_names"], good["spellings"])
     factors = ["trait", *tables.TRAIT_CORRELATION.column_names[1:]]
     return {
         tables.PLACE: places,
@@ -173,7 +173,7 @@ def build(rows: Mapping[str, DataFrame]) -> dict[Table, DataFrame]:
         .groupBy("region", "suffix")
         .agg(F.sum("persons").alias("persons")),
         tables.SURNAME: names.surnames(
-            good["surnames"], good["surnames_uf"], good["surname_particles"], good["names_by_sex"]
+            good["surnames"], good["surnames_uf"], good["surname_particles"], good["names_by_sex"], good["spellings"]
         ),
         tables.TRAIT_NORM: harmonise.trait_norms(good["trait_norms"]),
         tables.TRAIT_CORRELATION: good["trait_correlations"].select(F.col("factor"), *"OCEAN").toDF(*factors),
