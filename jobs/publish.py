@@ -51,7 +51,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         people = _storage.read(spark, config.data_dir, tables.ATTRIBUTE, ufs)
         texts = _storage.read(spark, config.data_dir, tables.TEXT, ufs)
         _check_complete(people, texts)
-        _check_gate(_storage.read(spark, config.data_dir, tables.METRIC, [*report.todo, "BR"]))
+        _check_gate(_storage.read(spark, config.data_dir, tables.METRIC, [*ufs, "BR"]))
         places = _storage.read(spark, config.data_dir, tables.PLACE, ufs)
         public, extended = build(people, texts, places, occupation=config.publish.occupation)
         partitions = config.spark.shuffle_partitions

@@ -87,8 +87,10 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         if missing or accepted == 0:
             raise IncompleteError(_explain(spark, config, ufs, missing))
         report.progress("measuring the set")
-        metrics = _metrics.measure(spark, config, ufs, _locks.run_id())
-        states = ", ".join(repr(uf) for uf in [*ufs, "BR"])
+        # All chosen states, those that did not change as well: the row of Brazil holds them together.
+        measured = list(config.run.ufs)
+        metrics = _metrics.measure(spark, config, measured, _locks.run_id())
+        states = ", ".join(repr(uf) for uf in [*measured, "BR"])
         _storage.replace_where(metrics, config.data_dir, tables.METRIC, f"uf IN ({states})", metadata=report.metadata)
     return report
 

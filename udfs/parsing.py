@@ -128,12 +128,21 @@ def parse_answer(content: str | None, finish_reason: str | None, schema_validato
         if truncated:
             return Parsed(None, ReasonCode.ANSWER_TRUNCATED)
         value, repairs = _mend(content)
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not _is_text(value):
         return Parsed(None, ReasonCode.NOT_JSON, repairs=repairs)
     if not schema_validator.is_valid(value):
         reason, detail = _first_error(schema_validator, value)
         return Parsed(None, reason, detail, repairs)
     return Parsed(value, repairs=repairs)
+
+
+def _is_text(value: dict[str, Any]) -> bool:
+    """Whether UTF-8 can hold it: an escape such as \\ud83d alone is half a character."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
 
 
 def _mend(content: str) -> tuple[Any, tuple[str, ...]]:

@@ -57,6 +57,7 @@ RAW_NEWLINE = GOOD.replace("texto texto", "texto\ntexto", 1)
         ("Não posso ajudar com isso.", "stop", ReasonCode.NOT_JSON, ()),
         ("<html><body>502 Bad Gateway</body></html>", "stop", ReasonCode.NOT_JSON, ()),
         ("[1, 2]", "stop", ReasonCode.NOT_JSON, ()),
+        (GOOD.replace("texto", r"\ud83d", 1), "stop", ReasonCode.NOT_JSON, ()),
         (json.dumps({"cultural_background": "x" * 80}), "stop", ReasonCode.SCHEMA, ()),
         (json.dumps(make_call1(skills_and_expertise=3)), "stop", ReasonCode.SCHEMA, ()),
         (json.dumps(make_call1(extra="x")), "stop", ReasonCode.SCHEMA, ()),
