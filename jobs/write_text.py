@@ -135,9 +135,11 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
     report.completion_tokens = sum(row["completion_tokens"] or 0 for row in sums)
     failed = [row for row in sums if row["status"] == "failed"]
     if failed:
-        report.warning = (
-            f"{sum(row['records'] for row in failed)} records got no answer; first reason: {failed[0]['reason']}"
-        )
+        lost = sum(row["records"] for row in failed)
+        sentence = f"{lost:,} of {report.rows_in:,} records got no answer; first reason: {failed[0]['reason']}"
+        if lost == report.rows_in:
+            raise ModelError(f"write_text: {sentence}")
+        report.warning = sentence
 
 
 def build(records: DataFrame, asking: Asking) -> DataFrame:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import gzip
 import hashlib
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 
 import pandas as pd
@@ -17,12 +21,15 @@ import pytest
 import requests
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
-from census import codes, tables
+from census import codes, harmonise, tables
 from census.errors import QualityGateError
+from census.fields import checked, typed
+from census.layouts import LAYOUTS
 from conf import settings
-from conf.settings import Config
-from jobs import _history, _pipeline, _sample_tables, _storage, publish, sample
+from conf.settings import Config, SourceOverride
+from jobs import _history, _pipeline, _runlog, _sample_tables, _sources, _storage, publish, sample
 
 RECORDS = 20
 
@@ -126,6 +133,36 @@ def test_a_small_sample_is_part_of_a_larger_one(spark, road):
     inside = large[large["person_id"].isin(small["person_id"])].reset_index(drop=True)
     assert digest(inside) == digest(small)
     assert set(large["race"]) <= set(codes.RACES)
+
+
+def test_one_changed_cell_of_the_census_changes_the_races_drawn(spark, road, tmp_path, monkeypatch):
+    """The cell: men of Acre, indígena, 25 to 29, of the packaged SIDRA 10061."""
+    data = tmp_path / "data"
+    shutil.copytree(road, data)
+    source = settings.sources()["census2022_education_uf"]
+    packed = resources.files("census").joinpath("reference", source.file).read_bytes()
+    text, changes = re.subn(
+        r"(?m)^(12,AC,Homens,Indígena,25 a 29 anos,[^,]+),\d+$", r"\1,90000", gzip.decompress(packed).decode(), count=1
+    )
+    assert changes == 1
+    changed = tmp_path / "10061.csv"
+    changed.write_text(text, encoding="utf-8")
+    override = SourceOverride(path=str(changed), sha256=hashlib.sha256(changed.read_bytes()).hexdigest())
+    name, layout = "census2022_education_uf", LAYOUTS["census2022_education_uf"]
+    copied = _sources.copy_all({name: source}, {name: override}, LAYOUTS, data)[name]
+    census = harmonise.education_uf(typed(checked(_sources.rows(spark, copied), layout), layout))
+    others = _storage.read(spark, data, tables.EDUCATION_JOINT).where(F.col("source") != name)
+    _storage.replace_all(others.unionByName(census), data, tables.EDUCATION_JOINT, metadata={})
+    monkeypatch.setattr(_runlog, "forced", {"fit"})
+    _pipeline.step("fit")(spark, config_of(data))
+
+    def indigenous_men(folder: Path) -> float:
+        people = draw(spark, folder, ["AC"], 3000, 2)
+        chosen = people[(people["sex"] == "M") & people["age_years"].between(25, 29)]
+        return float((chosen["race"] == "indígena").mean())
+
+    assert indigenous_men(road) < 0.1
+    assert indigenous_men(data) > 0.5
 
 
 def test_another_seed_changes_one_state_and_leaves_the_files_of_the_other(spark, road):
