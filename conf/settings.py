@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterable
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -16,42 +19,30 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-UFS = tuple(
-    [
-        "RO",
-        "AC",
-        "AM",
-        "RR",
-        "PA",
-        "AP",
-        "TO",
-        "MA",
-        "PI",
-        "CE",
-        "RN",
-        "PB",
-        "PE",
-        "AL",
-        "SE",
-        "BA",
-        "MG",
-        "ES",
-        "RJ",
-        "SP",
-        "PR",
-        "SC",
-        "RS",
-        "MS",
-        "MT",
-        "GO",
-        "DF",
-    ]
-)
+UFS = (
+    "RO", "AC", "AM", "RR", "PA", "AP", "TO", "MA", "PI", "CE", "RN", "PB", "PE", "AL",
+    "SE", "BA", "MG", "ES", "RJ", "SP", "PR", "SC", "RS", "MS", "MT", "GO", "DF",
+)  # fmt: skip
 STAGES = ("ingest", "condition", "fit", "sample", "write_text", "validate", "publish")
 
 
 class SettingsError(ValueError):
     """A setting is unknown, of the wrong type or out of range; the message names file (or option), key and reason."""
+
+
+def _parts(value: Any) -> list[str]:
+    """A list of TOML, or a text with commas, as trimmed texts; empty ones are left out."""
+    if not isinstance(value, str | list | tuple):
+        raise ValueError(f"must be a list or a text with commas, not {value!r}")
+    parts = value.split(",") if isinstance(value, str) else value
+    return [str(part).strip() for part in parts if str(part).strip()]
+
+
+def _has_a_port_number(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 class _Section(BaseModel):
@@ -69,8 +60,7 @@ class Run(_Section):
     @field_validator("ufs", mode="before")
     @classmethod
     def _known_states(cls, value: Any) -> Any:
-        names = value.split(",") if isinstance(value, str) else list(value)
-        names = [str(name).strip().upper() for name in names if str(name).strip()]
+        names = [name.upper() for name in _parts(value)]
         if names == ["ALL"]:
             return UFS
         unknown = [name for name in names if name not in UFS]
@@ -136,11 +126,12 @@ class Llm(_Section):
     @field_validator("endpoints", mode="before")
     @classmethod
     def _base_urls(cls, value: Any) -> Any:
-        urls = value.split(",") if isinstance(value, str) else list(value)
-        urls = [str(url).strip().rstrip("/") for url in urls if str(url).strip()]
+        urls = [url.rstrip("/") for url in _parts(value)]
         for url in urls:
-            if not re.fullmatch(r"https?://[^\s/@]+(/[^\s@]*)?/v1", url):
-                raise ValueError(f"endpoint {url!r} must be a base URL that ends in /v1, without a user or key in it")
+            if "@" in url:  # not repeated in the message: what stands before the @ may be a secret
+                raise ValueError("an endpoint holds no user or key; a key is read from the variable of llm.api_key_env")
+            if not re.fullmatch(r"https?://[^\s/]+(/\S*)?/v1", url) or not _has_a_port_number(url):
+                raise ValueError(f"{url!r} must be an http or https URL that ends in /v1, as http://127.0.0.1:8000/v1")
         return tuple(urls)
 
 
@@ -189,6 +180,15 @@ class Config(_Section):
     publish: Publish
     report: Report
     sources: dict[str, SourceOverride] = Field(default_factory=dict)
+
+    @field_validator("sources")
+    @classmethod
+    def _known_sources(cls, value: dict[str, SourceOverride]) -> dict[str, SourceOverride]:
+        known = list(sources()) if value else []
+        for name in value:
+            if name not in known:
+                raise ValueError(f"there is no source {name!r}; {_hint(name, known)}")
+        return value
 
     @property
     def data_dir(self) -> Path:
@@ -255,31 +255,31 @@ def load(
     """Read base.toml, then the overlays, then `section.key=value` assignments, then options of the command line.
 
     Raises:
-        SettingsError: An overlay cannot be read, or a key or value is not allowed.
+        SettingsError: An overlay cannot be read, or a key or value is not allowed; names where it was given.
     """
     merged = tomllib.loads(text("base.toml"))
     origins: dict[str, str] = {}
     for overlay in overlays:
-        _merge(merged, _read_overlay(overlay), overlay, origins)
+        _merge(merged, _read_overlay(overlay), f"{overlay}: ", origins)
     for assignment in assignments:
-        _merge(merged, _parse_assignment(assignment), f"--set {assignment}", origins)
+        _merge(merged, _parse_assignment(assignment), "--set ", origins)
     for key, value in (options or {}).items():
         section, _, name = key.partition(".")
         merged.setdefault(section, {})[name] = value
-        origins[key] = "the command line"
+        origins[key] = ""
     try:
         return Config(**merged)
     except ValidationError as error:
-        raise SettingsError(_explain(error, origins)) from error
+        raise SettingsError("; ".join(_explain(detail, origins) for detail in error.errors())) from error
 
 
 def _read_overlay(path: str) -> dict[str, Any]:
     try:
-        content = Path(path).read_text(encoding="utf-8")
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"overlay {path}: cannot be read ({error.strerror})") from error
-    try:
-        return tomllib.loads(content)
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"overlay {path}: not valid TOML: it is not UTF-8 text") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"overlay {path}: not valid TOML: {error}") from error
 
@@ -309,11 +309,45 @@ def _merge(base: dict[str, Any], extra: dict[str, Any], origin: str, origins: di
             base[key] = value
 
 
-def _explain(error: ValidationError, origins: dict[str, str]) -> str:
-    lines = []
-    for detail in error.errors():
-        key = ".".join(str(part) for part in detail["loc"])
-        origin = next((origins[k] for k in (key, key.rsplit(".", 1)[0]) if k in origins), "base.toml")
-        reason = "unknown key" if detail["type"] == "extra_forbidden" else detail["msg"].removeprefix("Value error, ")
-        lines.append(f"{origin}: {key}: {reason}")
-    return "; ".join(lines)
+_FLAGS = {"run.ufs": "--uf"} | {f"run.{name}": f"--{name}" for name in ("records", "total", "whole", "seed", "data")}
+
+
+def _explain(detail: Any, origins: dict[str, str]) -> str:
+    """One sentence for one error of pydantic: where the value was given, its key, what is wrong with it."""
+    key = ".".join(map(str, detail["loc"]))
+    # The key itself, a key in it (an error of a whole section), or the section around it.
+    given = [key, *(known for known in reversed(origins) if known.startswith(key + ".")), key.rpartition(".")[0]]
+    where = next((known for known in given if known in origins), None)
+    if where in _FLAGS and origins[where] == "":
+        return f"{_FLAGS[where]}: {_reason(detail)}"
+    return f"{origins[where] if where else 'base.toml: '}{key}: {_reason(detail)}"
+
+
+def _reason(detail: Any) -> str:
+    match detail["type"]:
+        case "value_error":
+            return str(detail["msg"]).removeprefix("Value error, ")
+        case "extra_forbidden":
+            return f"unknown key; {_hint('.'.join(detail['loc']), _keys_beside(detail['loc']))}"
+        case "missing":
+            return "is missing"
+        case "model_type" | "dict_type":
+            return f"must be a table of keys, not {detail['input']!r}"
+    message = re.sub("^(Input|String) should ", "must ", detail["msg"]).partition(", unable to")[0]
+    return f"{message}, not {detail['input']!r}"
+
+
+def _keys_beside(place: tuple[str, ...]) -> list[str]:
+    """Dotted keys that may stand where `place` does."""
+    section, *rest = place
+    if not rest:
+        return [field.alias or name for name, field in Config.model_fields.items()]
+    if section == "sources":
+        return [".".join((*place[:-1], name)) for name in SourceOverride.model_fields]
+    found = next(field for name, field in Config.model_fields.items() if section == (field.alias or name))
+    return [f"{section}.{name}" for name in found.annotation.model_fields]  # type: ignore[union-attr]
+
+
+def _hint(word: str, known: Iterable[str]) -> str:
+    near = get_close_matches(word, known, n=1, cutoff=0.75)
+    return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"

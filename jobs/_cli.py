@@ -1,4 +1,7 @@
-"""The command line: `povo run`, one command a stage, `status`, `report`, `serve`; also what `spark-submit jobs/x.py` calls."""
+"""The command line: `povo run`, one command a stage, `status`, `report`, `serve`.
+
+Also what `spark-submit jobs/<stage>.py` calls.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
-    help="A synthetic population of Brazil: persons that follow IBGE's statistics jointly, with persona texts in Portuguese.",
+    help="A synthetic population of Brazil: persons that follow IBGE's statistics jointly, with texts in Portuguese."
+    "\n\nStart with `povo run`; `povo status` says what is done.",
 )
 
 
@@ -122,16 +126,7 @@ def _session(config: Config, quiet: bool) -> Iterator[tuple[SparkSession, Screen
     with screen:
         screen.hear("start", "starting Spark", None, None)
         with console_to(folder / "jvm.log"):
-            spark = _spark.start(
-                app_name="povo",
-                data_dir=data_dir,
-                master=config.spark.master,
-                driver_memory=config.spark.driver_memory,
-                shuffle_partitions=config.spark.shuffle_partitions,
-                packages=config.spark.packages,
-                log_level=config.spark.log_level,
-                log_file=log_file,
-            )
+            spark = _spark.start(config, log_file=log_file)
         try:
             yield spark, screen
         finally:
@@ -413,49 +408,49 @@ def status(
         _storage.require_tables(config.data_dir)
         with _session(config, quiet=True) as (spark, screen):
             history = _history.read(spark, config.data_dir)
-        rows = _status_rows(config, history)
+        rows = status_rows(config, history)
         if as_json:
             typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
             return
         columns = list(rows[0])
         shown = [["" if row[c] is None else str(row[c]) for c in columns] for row in rows]
-        screen.table(f"{config.data_dir}   (BR: done once for all of Brazil)", columns, shown)
+        screen.table(f"{config.data_dir}\nBR: done once for all of Brazil", columns, shown)
 
     _guard(work)
 
 
-def _status_rows(config: Config, history: Sequence[Row]) -> list[dict[str, object]]:
-    """One row a stage and state: of this run's states, and of those that others left in the folder."""
+def status_rows(config: Config, history: Sequence[Row]) -> list[dict[str, object]]:
+    """One row a stage and state, by their last run: the states asked for, and those that others left in the folder."""
     from jobs import _history, _states
 
     digests = _states.fingerprints(config)
-    known = {stage: _history.finished(history, stage) for stage in STAGES}
     killed = _history.left_open(history, config.data_dir)
-    latest = {(row["job"], uf): row["status"] for row in history for uf in row["ufs"]}
-    everywhere = sorted({uf for done in known.values() for uf in done} | set(config.run.ufs) | {_states.NATIONAL})
+    latest = {(row["job"], uf): row for row in history for uf in row["ufs"]}
+    everywhere = sorted({uf for _, uf in latest} | {*config.run.ufs, _states.NATIONAL})
     rows: list[dict[str, object]] = []
     for stage in STAGES:
         for state in everywhere:
-            last, wanted = known[stage].get(state), digests[stage].get(state)
+            last, wanted = latest.get((stage, state)), digests[stage].get(state)
             if last is None and wanted is None:
                 continue
-            if (stage, state) in killed:
-                word = "stopped midway"
-            elif latest.get((stage, state)) in ("running", "failed"):
-                word = str(latest[(stage, state)])
-            elif last is None:
+            if last is None:
                 word = "never run"
+            elif (stage, state) in killed:
+                word = "stopped midway"
+            elif last["status"] != "done":
+                word = last["status"]
             else:
-                word = "done" if wanted in (None, last.fingerprint) else "done with other settings or code"
+                is_current = wanted in (None, last["fingerprints"][state])
+                word = "done" if is_current else "done with other settings or code"
             rows.append(
                 {
                     "stage": stage,
                     "uf": state,
                     "status": word,
-                    "seed": last.seed if last and state != _states.NATIONAL else None,
-                    "records": last.records if last else None,
-                    "started": f"{last.started_at:%Y-%m-%d %H:%M}" if last else None,
-                    "run_id": last.run_id if last else None,
+                    "seed": last["seed"] if last and state != _states.NATIONAL else None,
+                    "records": (last["records"] or {}).get(state) if last else None,
+                    "started": f"{last['started_at']:%Y-%m-%d %H:%M}" if last else None,
+                    "run_id": last["run_id"] if last else None,
                 }
             )
     return rows

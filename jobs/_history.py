@@ -101,7 +101,7 @@ def upstream(
     if not older:
         return drift, None
     stages = ", ".join(dict.fromkeys(older))
-    return drift, f"{stages}: done by another version of the code or the sources; `povo run` does them again."
+    return drift, f"{stages}: made with older code or sources; `povo run` makes them again."
 
 
 def _otherwise(job: str, stage: str, where: str, other: str) -> PovoError:

@@ -17,19 +17,11 @@ def fetch() -> int:
     have = len(list(target.glob("*.jar")))
     if have >= 3:
         return have
-    packages = settings.load().spark.packages
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "jvm.log"
         with _cli.console_to(log):
-            session = _spark.start(
-                app_name="povo-jars",
-                data_dir=Path(folder),
-                master="local[1]",
-                driver_memory="512m",
-                shuffle_partitions=1,
-                packages=packages,
-                log_level="ERROR",
-            )
+            options = {"run.data": folder, "spark.master": "local[1]", "spark.driver_memory": "512m"}
+            session = _spark.start(settings.load(options=options), app_name="povo-jars")
             jars = [Path(jar.removeprefix("file:")) for jar in session.conf.get("spark.jars", "").split(",") if jar]
             target.mkdir(parents=True, exist_ok=True)
             for jar in jars:

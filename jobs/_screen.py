@@ -86,7 +86,10 @@ class Screen:
             shown.add_column(column)
         for row in rows:
             shown.add_row(*row)
-        Console(highlight=False).print(shown)
+        out = Console(highlight=False)
+        if not out.is_terminal:
+            out.width = 200  # a pipe has no edge at which to break a line
+        out.print(shown)
 
 
 _UNITS = {

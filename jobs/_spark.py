@@ -13,29 +13,26 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from census.errors import ConfigError
+from conf.settings import Config
 
 _files = ExitStack()
 
 
 def start(
-    *,
-    app_name: str,
-    data_dir: Path,
-    master: str,
-    driver_memory: str,
-    shuffle_partitions: int,
-    packages: str,
-    log_level: str,
-    log_file: Path | None = None,
-    java_options: str = "",
+    config: Config, *, app_name: str = "povo", log_file: Path | None = None, java_options: str = ""
 ) -> SparkSession:
-    """Start (or join) a session with Delta.
+    """Start (or join) a session with Delta, for the data folder of `config`.
 
     Under `spark-submit` the JVM runs already: then only the settings that may change at run time are applied.
+
+    Args:
+        log_file: Where Spark's log goes; stderr if none.
+        java_options: Further options of the driver's JVM.
 
     Raises:
         ConfigError: No Java 17 or 21 is found.
     """
+    chosen = config.spark
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
@@ -44,23 +41,23 @@ def start(
         _require_java()
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         builder = (
-            builder.master(master or os.environ.get("SPARK_MASTER", "local[*]"))
-            .config("spark.driver.memory", driver_memory)
-            .config(*_delta(packages))
+            builder.master(chosen.master or os.environ.get("SPARK_MASTER", "local[*]"))
+            .config("spark.driver.memory", chosen.driver_memory)
+            .config(*_delta(chosen.packages))
             .config("spark.driver.bindAddress", "127.0.0.1")
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.ui.enabled", "false")
             .config("spark.ui.showConsoleProgress", "false")
             .config("spark.driver.extraJavaOptions", _java_options(log_file, java_options))
             .config("spark.sql.catalogImplementation", "in-memory")
-            .config("spark.sql.warehouse.dir", str(data_dir / "warehouse"))
+            .config("spark.sql.warehouse.dir", str(config.data_dir / "warehouse"))
         )
     session = (
         builder.config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
         .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
-        .config("spark.databricks.delta.snapshotPartitions", "2" if shuffle_partitions <= 8 else "50")
+        .config("spark.databricks.delta.snapshotPartitions", "2" if chosen.shuffle_partitions <= 8 else "50")
         .config("spark.databricks.delta.properties.defaults.enableDeletionVectors", "false")
-        .config("spark.sql.shuffle.partitions", str(shuffle_partitions))
+        .config("spark.sql.shuffle.partitions", str(chosen.shuffle_partitions))
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.ansi.enabled", "true")
         .config("spark.sql.execution.arrow.pyspark.enabled", "true")
@@ -69,7 +66,7 @@ def start(
         .config("spark.speculation", "false")
         .getOrCreate()
     )
-    session.sparkContext.setLogLevel(log_level)
+    session.sparkContext.setLogLevel(chosen.log_level)
     return session
 
 

@@ -16,16 +16,18 @@ from conf import settings
 from conf.settings import STAGES, Config
 
 NATIONAL = "BR"
+_TEXT_CODE = ("udfs/prompts.py", "udfs/parsing.py", "udfs/answers.py", "conf/prompts", "conf/schemas")
 # Code that a stage's rows depend on, beside census/ and its own job file.
 _CODE = {
     "ingest": ("jobs/_sources.py",),
     "condition": (),
-    "fit": (),
-    "sample": ("udfs/sampling.py", "udfs/naming.py"),
-    "write_text": ("udfs/prompts.py", "udfs/writing.py", "conf/prompts", "conf/schemas"),
-    "validate": ("udfs/prompts.py", "udfs/parsing.py"),
-    "publish": (),
+    "fit": ("jobs/_fit_inputs.py",),
+    "sample": ("jobs/_sample_tables.py", "udfs/sampling.py", "udfs/alias.py", "udfs/naming.py"),
+    "write_text": ("jobs/_text_inputs.py", *_TEXT_CODE),
+    "validate": ("jobs/_text_inputs.py", "jobs/_metrics.py", *_TEXT_CODE),
+    "publish": ("jobs/_exports.py", "jobs/_card.py"),
 }
+_NO_ROWS = ("dictionary.py",)  # in census/, but no row depends on it
 _SETTINGS = {
     "ingest": ("ingest",),
     "condition": ("condition",),
@@ -131,7 +133,11 @@ def _code(stage: str) -> str:
         for item in [root.joinpath(rest)] if rest else [root]:
             files = sorted(item.iterdir(), key=lambda f: f.name) if item.is_dir() else [item]
             for file in files:
-                if file.is_file() and file.name.endswith((".py", ".toml", ".txt", ".json")):
+                if (
+                    file.is_file()
+                    and file.name.endswith((".py", ".toml", ".txt", ".json"))
+                    and file.name not in _NO_ROWS
+                ):
                     digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 

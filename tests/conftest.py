@@ -18,14 +18,15 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     from conf import settings
     from jobs import _spark
 
+    options = {
+        "run.data": str(tmp_path_factory.mktemp("spark")),
+        "spark.master": "local[2]",
+        "spark.shuffle_partitions": 2,
+        "spark.log_level": "ERROR",
+    }
     session = _spark.start(
+        settings.load(options=options),
         app_name="povo-tests",
-        data_dir=tmp_path_factory.mktemp("spark"),
-        master="local[2]",
-        driver_memory="2g",
-        shuffle_partitions=2,
-        packages=settings.load().spark.packages,
-        log_level="ERROR",
         java_options="-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m",
     )
     yield session
