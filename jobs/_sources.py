@@ -78,7 +78,8 @@ def _copy(name: str, source: Source, override: SourceOverride | None, layout: La
     if suffix == ".csv.gz":
         packed = file.endswith(".gz")
         # A packaged file is whole, its digest says so; a user's own is read to its end.
-        _check_header(_unzip(content, file, whole=override is not None) if packed else content, layout, file)
+        text = _unzip(content, file, whole=override is not None) if packed else content
+        _check_header(text if override is None else _utf8(text, file), layout, file)
         # gzip keeps a file in one piece, so that row order gives the line number.
         content = content if packed else gzip.compress(content, mtime=0)
     if not target.exists():
@@ -102,11 +103,18 @@ def _unzip(content: bytes, file: str, *, whole: bool) -> bytes:
     return text
 
 
-def _check_header(text: bytes, layout: Layout, file: str) -> None:
+def _utf8(text: bytes, file: str) -> bytes:
+    """The same bytes, known to be UTF-8 to their end: Spark would put a mark in the place of a bad one, in silence."""
     try:
-        first = text.split(b"\n", 1)[0].decode("utf-8-sig")
+        text.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise SourceError(f"{file}, line 1: not UTF-8 text.", file=file, line=1) from error
+        line = text.count(b"\n", 0, error.start) + 1
+        raise SourceError(f"{file}, line {line}: not UTF-8 text (save it as UTF-8).", file=file, line=line) from error
+    return text
+
+
+def _check_header(text: bytes, layout: Layout, file: str) -> None:
+    first = text.split(b"\n", 1)[0].decode("utf-8-sig")
     header = next(csv.reader([first]), [])
     missing = [name for name in layout.header if name not in header]
     if missing:
@@ -134,7 +142,8 @@ def rows(spark: SparkSession, copied: Copied) -> DataFrame:
     with gzip.open(copied.path, "rt", encoding="utf-8-sig") as file:
         header = next(csv.reader([file.readline().rstrip("\n")]))
     schema = ", ".join(f"`{name}` string" for name in header) + ", corrupt string"
-    text = spark.read.csv(
+    # Without its columns that nobody reads, a row of the wrong width would look like a good one.
+    text = spark.read.option("columnPruning", "false").csv(
         str(copied.path),
         schema=schema,
         header=True,

@@ -50,12 +50,12 @@ def _ingest(spark: SparkSession, config: Config, report: RunReport) -> None:
     metadata = report.metadata | {"sources": {name: source.sha256 for name, source in copied.items()}}
     rows: dict[str, DataFrame] = {}
     try:
-        rows, bad = _read(spark, copied, report)
-        rejections = rejected_rows(spark, {name: rows[name] for name in bad}, files)
+        rows, read, bad = _read(spark, copied, report)
+        rejections = rejected_rows(spark, {name: rows[name] for name in sorted(bad)}, files)
         _storage.replace_all(rejections.coalesce(2), config.data_dir, tables.INGEST_REJECTION, metadata=metadata)
         if bad:
             stored = _storage.read(spark, config.data_dir, tables.INGEST_REJECTION)
-            _check_rejections(stored, config.ingest.max_rejected_share)
+            _check_rejections(stored, read, config.ingest.max_rejected_share)
         report.rows_out = _write(build(rows), config, metadata, report)
     except PySparkException as error:
         raise SourceError(f"A source could not be read: {str(error).splitlines()[0]}") from error
@@ -66,19 +66,21 @@ def _ingest(spark: SparkSession, config: Config, report: RunReport) -> None:
 
 def _read(
     spark: SparkSession, copied: Mapping[str, Copied], report: RunReport
-) -> tuple[dict[str, DataFrame], list[str]]:
-    """The checked rows of every source, and the names of those that hold bad ones.
+) -> tuple[dict[str, DataFrame], dict[str, int], set[str]]:
+    """The checked rows of every source, their number, and the names of the sources that hold bad ones.
 
     The rows are kept: a source is read once, for its rejections and for its tables.
     """
-    bad: list[str] = []
+    rows: dict[str, int] = {}
+    bad: set[str] = set()
     done = itertools.count(1)
 
     def one(name: str) -> tuple[str, DataFrame]:
         frame = checked(_sources.rows(spark, copied[name]), LAYOUTS[name]).persist()
         count, rejections = frame.selectExpr("count(*)", "count(rejection)").first()
         if rejections:
-            bad.append(name)
+            bad.add(name)
+        rows[name] = count
         log.info("ingest: %s: %d rows, %d rejected", copied[name].file, count, rejections)
         report.progress("sources read", next(done), len(copied))
         return name, frame
@@ -86,7 +88,7 @@ def _read(
     # A file is one task: the large ones first, the many small ones beside them.
     by_size = sorted(copied, key=lambda name: -copied[name].path.stat().st_size)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return dict(pool.map(one, by_size)), sorted(bad)
+        return dict(pool.map(one, by_size)), rows, bad
 
 
 def rejected_rows(spark: SparkSession, rows: Mapping[str, DataFrame], files: Mapping[str, str]) -> DataFrame:
@@ -181,15 +183,14 @@ def build(rows: Mapping[str, DataFrame]) -> dict[Table, DataFrame]:
     }
 
 
-def _check_rejections(rejections: DataFrame, max_share: float) -> None:
-    """Stop when a source lost more rows than it may."""
-    packaged = settings.sources()
+def _check_rejections(rejections: DataFrame, rows: Mapping[str, int], max_share: float) -> None:
+    """Stop when a source lost more rows than it may; `rows` are read by source."""
     worst = rejections.groupBy("source").agg(
         F.count("*").alias("rows"),
         F.min_by(F.struct("file", "line", "field", "value", "reason_code"), "line").alias("first"),
     )
     for row in worst.collect():
-        allowed = max_share * packaged[row["source"]].rows if row["source"] in SURVEYS else 0
+        allowed = max_share * rows[row["source"]] if row["source"] in SURVEYS else 0
         if row["rows"] > allowed:
             first = row["first"]
             raise SourceError(
