@@ -10,7 +10,7 @@ from rich.table import Table
 
 from jobs._runlog import RunReport
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Screen:
@@ -50,7 +50,8 @@ class Screen:
             return
         if done is not None and total:
             seconds = max(time.monotonic() - self._began[stage], 0.1)
-            text = f"{text}: {done:,} of {total:,} ({done / seconds:,.0f}/s)"
+            rate = done / seconds
+            text = f"{text}: {done:,} of {total:,}" + (f" ({rate:,.0f}/s)" if rate >= 1 else "")
         if self._progress is None:
             # A counter in a log file is told every ten seconds, not every second.
             if done is None or time.monotonic() - self._last_line > 10:

@@ -41,7 +41,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         "publish",
         writes=writes,
         reads=(tables.TEXT, tables.ATTRIBUTE, tables.METRIC),
-        redo=() if _exports.states(config.data_dir) == set(config.run.ufs) else config.run.ufs,
+        redo=set(config.run.ufs) - _exports.states(config.data_dir),
         mixed=config.publish.allow_mixed,
     ) as report:
         if not report.todo:
