@@ -42,8 +42,8 @@ def plain(name: Column) -> Column:
 def accent_lexicon(candidates: DataFrame, labels: DataFrame, spellings: DataFrame) -> DataFrame:
     """The spelling of a first name in Brazil.
 
-    A reviewed spelling comes first. Else the form that most candidates write is taken if it has an accent. Many write in
-    bare capitals, so where a noticeable share (3 % or more) differs from a bare form, an accented label is taken: in
+    A reviewed spelling comes first. Else the form that most candidates write is taken if it has an accent. Many write
+    in bare capitals, so where a noticeable share (3 % or more) differs from a bare form, an accented label is taken: in
     Brazil's spelling (Antônio, not António), and none with marks or endings of other languages (Lucía, Clàudia).
 
     Args:

@@ -22,9 +22,9 @@ _SEX = {"F": "Female", "M": "Male"}
 _BANDS = ("muito baixo", "baixo", "médio", "alto", "muito alto")
 _DESIGNER_README = """# Persons for NeMo Data Designer
 
-`pt_BR.parquet` has the layout of Data Designer's managed `pt_BR` persons (field names as in its release 0.9.6): give the
-folder as managed assets, or read it with a `PersonReader`. Fields that Povo does not make (addresses, finance and health
-personas, e-mail) are absent. Race and religion are here for audits: the texts were written without race.
+`pt_BR.parquet` has the layout of Data Designer's managed `pt_BR` persons (field names as in its release 0.9.6): give
+the folder as managed assets, or read it with a `PersonReader`. Fields that Povo does not make (addresses, finance and
+health personas, e-mail) are absent. Race and religion are here for audits: the texts were written without race.
 """
 
 

@@ -162,5 +162,6 @@ def _write(spark: SparkSession, data_dir: Path, row: dict[str, object], *, appen
     if append:
         _storage.append(frame, data_dir, tables.RUN, metadata=metadata)
     else:
-        predicate = f"run_id = '{row['run_id']}' AND job = '{row['job']}' AND started_at = timestamp'{row['started_at']:%Y-%m-%d %H:%M:%S.%f}'"
+        started = f"timestamp'{row['started_at']:%Y-%m-%d %H:%M:%S.%f}'"
+        predicate = f"run_id = '{row['run_id']}' AND job = '{row['job']}' AND started_at = {started}"
         _storage.replace_where(frame, data_dir, tables.RUN, predicate, metadata=metadata)

@@ -1,6 +1,7 @@
 """Fit: the network's tables for all of Brazil, and the numbering of every person of the chosen states.
 
-Reads   core_census__*, core_pnadc__*, core_survey__*, core_marital__*, core_religion__*, core_published__*, core_model__count
+Reads   core_census__*, core_pnadc__*, core_survey__*, core_marital__*, core_religion__*,
+        core_published__*, core_model__count
 Writes  core_model__cpd, core_model__evidence, model/network.json (national); core_model__allocation (chosen states)
 """
 
@@ -122,7 +123,7 @@ def build(
         shrink=k("race"),
     )
     chance = model.normalised(joint.reshape(*joint.shape[:3], -1)).reshape(joint.shape)
-    # Residents: ages of the census, both sexes by the law of 10061 (adults) or alike (children: their sex is not a target).
+    # Residents: ages of the census, both sexes by the law of 10061 (adults) or alike (children: sex is no target).
     by_band = np.stack([ages[:, band == _BAND_OF_AGE].sum(axis=1) for band in range(len(codes.AGE_BANDS))], axis=1)
     sexes = np.full((len(codes.STATES), 2, len(codes.AGE_BANDS)), 0.5)
     adult = joint[:, :, model.ADULT :].sum(axis=(3, 4))

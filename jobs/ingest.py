@@ -194,7 +194,8 @@ def _check_rejections(rejections: DataFrame, rows: Mapping[str, int], max_share:
         if row["rows"] > allowed:
             first = row["first"]
             raise SourceError(
-                f"{first['file']}, line {first['line']}, field {first['field']}: {first['reason_code']} ({first['value']!r}); "
+                f"{first['file']}, line {first['line']}, field {first['field']}: "
+                f"{first['reason_code']} ({first['value']!r}); "
                 f"{row['rows']} bad rows in all, {int(allowed)} allowed. All are in {tables.INGEST_REJECTION.name}.",
                 file=first["file"],
                 line=first["line"],

@@ -1,6 +1,7 @@
 """Sample: persons of the virtual population, drawn on the executors.
 
-Reads   core_model__cpd, core_model__allocation, core_model__income_point, core_name__*, core_occupation__title, core_trait__*
+Reads   core_model__cpd, core_model__allocation, core_model__income_point, core_name__*,
+        core_occupation__title, core_trait__*
 Writes  core_persona__attribute   (a rerun replaces whole states)
 """
 
@@ -57,10 +58,8 @@ _SCHEMA = pa.schema(
     ]
     + [(trait, pa.float64()) for trait in codes.TRAITS]
 )
-_SPARK_SCHEMA = ", ".join(
-    f"{f.name} {'bigint' if f.type == pa.int64() else 'int' if f.type == pa.int32() else 'boolean' if f.type == pa.bool_() else 'double' if f.type == pa.float64() else 'string'}"
-    for f in _SCHEMA
-)
+_SQL_TYPES = {pa.int64(): "bigint", pa.int32(): "int", pa.bool_(): "boolean", pa.float64(): "double"}
+_SPARK_SCHEMA = ", ".join(f"{f.name} {_SQL_TYPES.get(f.type, 'string')}" for f in _SCHEMA)
 
 
 def run(spark: SparkSession, config: Config) -> RunReport:

@@ -175,7 +175,10 @@ def _explain(spark: SparkSession, config: Config, ufs: list[str], missing: list[
     )
     counts = ", ".join(f"{uf} {n}" for uf, n in sorted(by_state.items())) or f"all of {', '.join(ufs)}"
     why = ", ".join(f"{row['reason_code']} {row['count']}" for row in reasons) or "no answer was stored"
-    return f"Records without accepted texts: {counts}. Rejected answers by reason: {why}. `povo run` asks again; nothing accepted is asked twice."
+    return (
+        f"Records without accepted texts: {counts}. Rejected answers by reason: {why}. "
+        "`povo run` asks again; nothing accepted is asked twice."
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Write text: ask the language model for what is missing, many requests in flight, every answer stored as it comes.
 
-Reads   core_persona__attribute, core_place__municipality, core_culture__fact, core_persona__rejection, raw_model__response
+Reads   core_persona__attribute, core_place__municipality, core_culture__fact,
+        core_persona__rejection, raw_model__response
 Writes  journal/, raw_model__response   (appends only)
 """
 
@@ -33,7 +34,10 @@ from udfs.journal import JournalWriter, journal_files
 from udfs.parsing import Bounds
 from udfs.writing import KnownAnswer, Labels, PendingCall, PendingRecord, RenderedCall, write_partition
 
-_OUTCOME = "uf string, status string, reason string, calls bigint, prompt_tokens bigint, cached_tokens bigint, completion_tokens bigint"
+_OUTCOME = (
+    "uf string, status string, reason string, "
+    "calls bigint, prompt_tokens bigint, cached_tokens bigint, completion_tokens bigint"
+)
 _FATAL = "povo-model-error: "
 
 

@@ -1,4 +1,4 @@
-"""The report page's Portuguese: names of variables, values, tables, stages and reasons, and numbers as read in Brazil."""
+"""The report page's Portuguese: names of variables, values, tables, stages, reasons, and numbers as read in Brazil."""
 
 from __future__ import annotations
 
