@@ -34,6 +34,7 @@ class Field:
         type: "text", "int" or "number" (ignored where `codes` is given: then the mapped value's text).
         codes: Code in the file -> our value; None = known and to be read as null.
         required: An empty value (after trimming) rejects the row.
+        pattern: Regular expression that a whole text must match, else it is an unknown code.
         low, high: Closed range of a number.
         empty: Texts that stand for no answer.
     """
@@ -43,6 +44,7 @@ class Field:
     type: str = "text"
     codes: Mapping[str, str | None] | None = None
     required: bool = True
+    pattern: str | None = None
     low: float | None = None
     high: float | None = None
     empty: tuple[str, ...] = ("",)
@@ -85,6 +87,8 @@ class Field:
             silent = [_literal(code) for code, meaning in self.codes.items() if meaning is None]
             known = f" AND {raw} NOT IN ({', '.join(silent)})" if silent else ""
             clauses.append((unreadable + known, Reason.UNKNOWN_CODE))
+        elif self.pattern is not None:
+            clauses.append((f"{raw} NOT RLIKE {_literal(f'^({self.pattern})$')}", Reason.UNKNOWN_CODE))
         elif self.type != "text":
             clauses.append((unreadable, Reason.NOT_A_NUMBER))
         bounds = [f"{value} < {self.low!r}D"] if self.low is not None else []

@@ -145,18 +145,36 @@ def education_uf(rows: DataFrame) -> DataFrame:
     )
 
 
+_EDUCATION_COLUMNS = {
+    "sem_instrucao_fund_incompleto": codes.EDUCATION_LEVELS[0],
+    "fund_completo_medio_incompleto": codes.EDUCATION_LEVELS[1],
+    "medio_completo_sup_incompleto": codes.EDUCATION_LEVELS[2],
+    "superior_completo": codes.EDUCATION_LEVELS[3],
+}
+
+
+def education_municipality(rows: DataFrame, places: DataFrame) -> DataFrame:
+    """`core_census__education_municipality` rows: SIDRA 10061 by municipality; half of its cells hold nobody."""
+    return (
+        rows.where("race IS NOT NULL AND number > 0")
+        .join(F.broadcast(places.select("municipality_code", "uf")), "municipality_code", "inner")
+        .select(
+            "uf",
+            "municipality_code",
+            "race",
+            "age_group",
+            lookup(_EDUCATION_COLUMNS, F.col("column")).alias("education_level"),
+            F.col("number").alias("persons"),
+        )
+    )
+
+
 def education_young(rows: DataFrame, places: DataFrame) -> DataFrame:
     """`core_census__education` rows for 18-19 and 20-24: the municipal table summed by state, both sexes."""
-    columns = {
-        "sem_instrucao_fund_incompleto": codes.EDUCATION_LEVELS[0],
-        "fund_completo_medio_incompleto": codes.EDUCATION_LEVELS[1],
-        "medio_completo_sup_incompleto": codes.EDUCATION_LEVELS[2],
-        "superior_completo": codes.EDUCATION_LEVELS[3],
-    }
     return (
         rows.where("race IS NOT NULL AND age_group IN ('18-19', '20-24')")
         .join(F.broadcast(places.select("municipality_code", "uf")), "municipality_code", "inner")
-        .groupBy("uf", "race", "age_group", lookup(columns, F.col("column")).alias("education_level"))
+        .groupBy("uf", "race", "age_group", lookup(_EDUCATION_COLUMNS, F.col("column")).alias("education_level"))
         .agg(F.sum("number").alias("persons"))
         .select(
             "uf",

@@ -225,6 +225,24 @@ LAYOUTS: dict[str, Layout] = {
             Field("unidade", "unit"),
         )
     ),
+    "pnadc_2026t1_occupation": Layout(
+        (
+            Field("uf", "uf", codes=_same(codes.UFS)),
+            Field("cod3", "occupation_cod3", pattern="[0-9]{3}"),
+            Field("male_workers", "men", "number", low=0),
+            Field("female_workers", "women", "number", low=0),
+            Field("total_workers", "persons", "number", low=1),
+            Field("sample_size", "rows", "int", low=1),
+            Field("weight_sq_sum", "weight_squared", "number", low=1e-9),
+        )
+    ),
+    "pnadc_2026t1_state": Layout(
+        (
+            Field("uf", "uf", codes=_same(codes.UFS)),
+            Field("ocupados", "persons", "number", low=1),
+            Field("suprimido", "suppressed_persons", "number", low=0),
+        )
+    ),
     "pnadc_group_trend": Layout(
         (
             Field(

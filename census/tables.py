@@ -185,6 +185,19 @@ EDUCATION_JOINT = Table(
     ),
     key=("uf", "source", "sex", "race", "age_group", "education_level"),
 )
+EDUCATION_MUNICIPALITY = Table(
+    "core_census__education_municipality",
+    "SIDRA 10061 by municipality, both sexes: persons of 18 and over. Cells of nobody are left out.",
+    (
+        UF,
+        MUNICIPALITY,
+        RACE,
+        Column("age_group", _S, "18-19, 20-24, 25-29 ... 80+."),
+        EDUCATION,
+        PERSONS,
+    ),
+    key=("municipality_code", "race", "age_group", "education_level"),
+)
 PERSON = Table(
     "core_pnadc__person",
     "One surveyed person of PNAD Contínua.",
@@ -280,6 +293,28 @@ PUBLISHED = Table(
         Column("unit", _S, "%, pessoas or milhões."),
     ),
     key=(),
+    partition_by=(),
+)
+OCCUPATION_2026 = Table(
+    "core_pnadc__occupation_2026",
+    "Occupied persons by state and COD subgroup, PNAD Contínua 2026T1; cells of fewer than 20 rows are not published.",
+    (
+        UF,
+        Column("occupation_cod3", _S, "COD, 3 digits.", "length(occupation_cod3) = 3"),
+        Column("men", _D, "Men.", "men >= 0"),
+        Column("women", _D, "Women.", "women >= 0"),
+        PERSONS,
+        Column("rows", _L, "Persons surveyed.", "rows >= 1"),
+        Column("weight_squared", _D, "Sum of squared weights.", "weight_squared > 0"),
+    ),
+    key=("uf", "occupation_cod3"),
+    partition_by=(),
+)
+OCCUPIED_2026 = Table(
+    "core_pnadc__occupied_2026",
+    "All occupied persons of a state, PNAD Contínua 2026T1.",
+    (UF, PERSONS, Column("suppressed_persons", _D, "Of them, in cells that are not published.")),
+    key=("uf",),
     partition_by=(),
 )
 GROUP_TREND = Table(

@@ -133,6 +133,11 @@ def build(rows: Mapping[str, DataFrame]) -> dict[Table, DataFrame]:
         tables.EDUCATION_JOINT: harmonise.education_uf(good["census2022_education_uf"]).unionByName(
             harmonise.education_young(good["census2022_education_municipality"], places)
         ),
+        tables.EDUCATION_MUNICIPALITY: harmonise.education_municipality(
+            good["census2022_education_municipality"], places
+        ),
+        tables.OCCUPATION_2026: good["pnadc_2026t1_occupation"].select(*tables.OCCUPATION_2026.column_names),
+        tables.OCCUPIED_2026: good["pnadc_2026t1_state"].select(*tables.OCCUPIED_2026.column_names),
         tables.PERSON: harmonise.pnadc_2018t2(good["pnadc_2018t2"]).unionByName(
             harmonise.pnadc_2017t1(good["pnadc_2017t1"])
         ),
