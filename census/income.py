@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from census import codes
+from census.errors import FitError
 from census.model import EARNING_CLASSES, PAY_CLASSES, Array
 
 Integers = NDArray[np.int64]
@@ -47,7 +48,7 @@ class Earnings:
 
     Attributes:
         pay_class: (COD,) class of each occupation, from the lowest pay to the highest.
-        earning_class: (pay classes, survey positions, sexes, levels, races, bands, zones) class; 0 = unpaid.
+        earning_class: One axis a variable of the cells, pay classes in the place of occupations; 0 = unpaid.
         score_variance: Share of the variance of log income that the index explains.
     """
 
@@ -72,36 +73,40 @@ def fit(workers: Workers, group_of_cod: Integers, sizes: dict[str, int]) -> Earn
 
     Args:
         group_of_cod: (COD,) great group.
-        sizes: Number of values of each variable of `workers.cells`.
+        sizes: Number of values of each variable of `workers.cells`, in the order of the result's axes.
+
+    Raises:
+        FitError: Occupation or position is missing: without them there is neither pay class nor unpaid work.
     """
-    cells = dict(workers.cells)
+    if not {"occupation_cod", "survey_position"} <= set(sizes):
+        raise FitError("network.toml: node.earning_class needs the parents pay_class and position.")
+    terms = tuple(dict.fromkeys(tuple(n for n in term if n in sizes or n == "pay_class") for term in _TERMS))
+    terms = tuple(term for term in terms if term)
     # First the pay of an occupation: what is left of log income once everything else has had its say.
-    cells["group"] = group_of_cod[cells["occupation_cod"]]
-    first = [t for t in _TERMS if "pay_class" not in t] + [("group",)]
+    cells = workers.cells | {"group": group_of_cod[workers.cells["occupation_cod"]]}
+    first = [term for term in terms if "pay_class" not in term] + [("group",)]
     all_sizes = sizes | {"group": len(codes.OCCUPATION_GROUPS), "pay_class": len(PAY_CLASSES)}
     effects = _least_squares(cells, first, all_sizes, workers)
-    group_effect = effects[-1]
     residual = workers.log_income - _score(cells, first[:-1], effects[:-1], all_sizes)
-    weight = np.bincount(cells["occupation_cod"], workers.weights, len(group_of_cod))
-    persons = np.bincount(cells["occupation_cod"], workers.persons, len(group_of_cod))
-    mean = np.bincount(cells["occupation_cod"], workers.weights * residual, len(group_of_cod)) / np.maximum(
-        weight, 1e-12
-    )
-    pay = (persons * mean + _GROUP_PERSONS * group_effect[group_of_cod]) / (persons + _GROUP_PERSONS)
-    pay_class = _cut(pay, weight, len(PAY_CLASSES))
-    cells["pay_class"] = pay_class[cells["occupation_cod"]]
-    effects = _least_squares(cells, _TERMS, all_sizes, workers)
-    score = _score(cells, _TERMS, effects, all_sizes)
-    names = ("pay_class", "survey_position", "sex", "education_level", "race", "age_band", "zone")
-    grid = np.indices([all_sizes[name] for name in names])
-    everywhere = _score(dict(zip(names, grid, strict=True)), _TERMS, effects, all_sizes)
-    cuts = _weighted_quantiles(score, workers.weights, len(EARNING_CLASSES) - 1)
-    classes = 1 + np.searchsorted(cuts, everywhere, side="right")
-    classes[:, _UNPAID_POSITION] = 0
+    cod, count = cells["occupation_cod"], len(group_of_cod)
+    weight = np.asarray(np.bincount(cod, workers.weights, count), dtype=float)
+    persons = np.asarray(np.bincount(cod, workers.persons, count), dtype=float)
+    mean = np.bincount(cod, workers.weights * residual, count) / np.maximum(weight, 1e-12)
+    pay: Array = (persons * mean + _GROUP_PERSONS * effects[-1][group_of_cod]) / (persons + _GROUP_PERSONS)
+    pay_cuts = _cuts(pay, weight, len(PAY_CLASSES))
+    pay_class = np.searchsorted(pay_cuts, pay, side="right").astype(np.int64)
+    cells["pay_class"] = pay_class[cod]
+    effects = _least_squares(cells, terms, all_sizes, workers)
+    score = _score(cells, terms, effects, all_sizes)
+    names = ["pay_class" if name == "occupation_cod" else name for name in sizes]
+    grid = dict(zip(names, np.indices([all_sizes[name] for name in names]), strict=True))
+    cuts = _cuts(score, workers.weights, len(EARNING_CLASSES) - 1)
+    classes = 1 + np.searchsorted(cuts, _score(grid, terms, effects, all_sizes), side="right").astype(np.int64)
+    classes[grid["survey_position"] == _UNPAID_POSITION] = 0
     mean_log = np.average(workers.log_income, weights=workers.weights)
     spread = np.average((workers.log_income - mean_log) ** 2, weights=workers.weights)
     error = np.average((workers.log_income - score) ** 2, weights=workers.weights)
-    return Earnings(pay_class, classes, 1 - error / spread)
+    return Earnings(pay_class, classes, float(1 - error / spread))
 
 
 def _least_squares(
@@ -123,7 +128,7 @@ def _least_squares(
             normal[at : at + widths[i], starts[j] : starts[j] + widths[j]] = block
             normal[starts[j] : starts[j] + widths[j], at : at + widths[i]] = block.T
     effects = np.linalg.solve(normal + _RIDGE_PERSONS * np.eye(len(normal)), right)
-    parts = [effects[a:b].copy() for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    parts: list[Array] = [np.array(part, dtype=float) for part in np.split(effects, starts[1:-1])]
     parts[0] += level
     return parts
 
@@ -144,12 +149,7 @@ def _score(
     return np.asarray(total)
 
 
-def _cut(values: Array, weights: Array, classes: int) -> Integers:
-    cuts = _weighted_quantiles(values, weights, classes)
-    return np.searchsorted(cuts, values, side="right").astype(np.int64)
-
-
-def _weighted_quantiles(values: Array, weights: Array, classes: int) -> Array:
+def _cuts(values: Array, weights: Array, classes: int) -> Array:
     """Inner cuts of classes of equal weight."""
     order = np.argsort(values, kind="stable")
     running = np.cumsum(weights[order]) / weights.sum()

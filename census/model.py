@@ -44,6 +44,8 @@ DOMAINS: dict[str, tuple[str, ...]] = {
     "is_working": ("false", "true"),
     "is_partnered": ("false", "true"),
 }
+# Drawn from the block of the person's municipality, not from the state's table.
+BLOCK_NODES = ("race", "education_level", "zone")
 ADULT = codes.FIRST_ADULT_BAND
 
 
@@ -70,7 +72,7 @@ class Estimate:
     prior_share: Array
 
 
-def dense(frame: pd.DataFrame, axes: Mapping[str, tuple[str, ...]], value: str = "persons") -> Array:
+def dense(frame: pd.DataFrame, axes: Mapping[str, tuple[object, ...]], value: str = "persons") -> Array:
     """Put the rows of a long table into an array.
 
     Raises:
@@ -174,5 +176,3 @@ def education_joint(
             np.broadcast_to(schooling, (STATES, SEXES, RACES, LEVELS)), np.eye(LEVELS)[0]
         )
     return joint
-
-

@@ -449,6 +449,8 @@ COUNT = Table(
         Column("family", _S, "Family of the network."),
         _LEVEL,
         UF_OR_LEVEL,
+        Column("cell_index", _I, "Place of the cell: mixed radix over the parents, the last one fastest."),
+        Column("value_index", _I, "Place of the value in its domain."),
         _CELL,
         Column("value", _S, "Value of the child."),
         Column("weight_persons", _D, "W: sum of weights.", "weight_persons >= 0"),
@@ -472,23 +474,74 @@ CONDITIONAL = Table(
     ),
     key=("family", "level", "uf", "cell", "value"),
 )
+_GRADE = Column(
+    "grade", _S, "A census joint, B large survey, C small sample and published margins.", "grade IN ('A', 'B', 'C')"
+)
+NODE = Table(
+    "core_model__node",
+    "The variables of the network in the order in which they are drawn.",
+    (
+        Column("order", _I, "Place in the order of drawing, from 0."),
+        Column("node", _S, "Variable."),
+        Column(
+            "number",
+            _I,
+            "Stream of its draws, given once. Null if its parents determine it.",
+            None,
+            False,
+        ),
+        Column("parents", ArrayType(_S), "Conditioning variables."),
+        Column("values", ArrayType(_S), "Values in code order: the order of `probabilities`."),
+        _GRADE,
+        Column("source", _S, "Sources."),
+        Column("shrink_persons", _D, "k: a state's cell of n effective persons weighs n / (n + k)."),
+    ),
+    key=("node",),
+    partition_by=(),
+)
 CPD = Table(
     "core_model__cpd",
-    "The network: P(value | parents), one row a value of a cell. Rows of tables without uf stand under BR.",
+    "The network: P(value | parents), one row a cell. Rows of tables without uf stand under BR.",
     (
         Column("node", _S, "Variable."),
         UF_OR_LEVEL,
-        Column("cell", _S, "Values of the other parents, in the order of the network, joined by '|'."),
-        Column("value", _S, "Value of the variable."),
-        Column("probability", _D, "Sums to 1 within (node, uf, cell).", "probability BETWEEN 0 AND 1.000001"),
-        Column(
-            "grade",
-            _S,
-            "A census joint, B large survey, C small sample and published margins.",
-            "grade IN ('A', 'B', 'C')",
-        ),
+        Column("cell_index", _I, "Place of the cell: mixed radix over the parents but uf, the last one fastest."),
+        Column("cell", _S, "Values of these parents, joined by '|'."),
+        Column("probabilities", ArrayType(_D), "In the order of core_model__node.values; sums to 1."),
+        Column("effective_persons", _D, "Effective persons of the state's own cell. Null if no survey's.", None, False),
+        Column("prior_share", _D, "Weight of the law raked from the country's. Null if no survey's.", None, False),
     ),
-    key=("node", "uf", "cell", "value"),
+    key=("node", "uf", "cell_index"),
+)
+BLOCK = Table(
+    "core_model__block",
+    "The census block of each municipality: persons by sex, age band, race, schooling and zone, raked to every margin.",
+    (
+        UF,
+        MUNICIPALITY,
+        SEX,
+        AGE_BAND,
+        Column("persons", ArrayType(_D), "Persons by race x education level x zone, the last one fastest."),
+    ),
+    key=("municipality_code", "sex", "age_band"),
+)
+RESIDUAL = Table(
+    "core_model__residual",
+    "How far the block of a municipality ends from its margins: total variation distances, 0 to 1.",
+    (
+        UF,
+        MUNICIPALITY,
+        Column("age_sex_persons", _D, "Largest difference of a sex x age band from the numbering, in persons."),
+        Column("race", _D, "Race of adults, from the municipal 10061 within its age bands."),
+        Column("education", _D, "Schooling of adults, from the municipal 10061 within its age bands."),
+        Column("own_joint", _D, "Age x race x schooling of adults, from the shrunk target."),
+        Column("zone", _D, "Rural share of persons, from the households' share moved to persons."),
+        Column(
+            "state_joint", _D, "The whole state's block, from the state's joint (10061); the same for all its rows."
+        ),
+        Column("prior_share", _D, "Weight of the state's law in the target of race and schooling.", "prior_share <= 1"),
+    ),
+    key=("municipality_code",),
 )
 INCOME_POINT = Table(
     "core_model__income_point",
@@ -511,7 +564,6 @@ ALLOCATION = Table(
         SEX,
         AGE,
         Column("persons", _L, "Persons.", "persons > 0"),
-        Column("rural_band", _I, "Class of the municipality's share of rural households.", "rural_band >= 0"),
     ),
     key=("municipality_code", "sex", "age_years"),
 )

@@ -97,5 +97,3 @@ def religion(by_state: Array, rest: Array, race_of_evangelicals: Array, men_with
         start = here[..., None] * normalised(national)
         table.append(normalised(rake(start, [((2,), shares[state]), ((0, 1), here)]), normalised(national)))
     return np.stack(table)
-
-

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from census import codes
 from census.estimation import masked, normalised, smoothed
-from census.model import BANDS, STATES, Array, Weighted, dense
+from census.model import BANDS, STATES, Array, dense
 
 _FIRST_WORK_BAND = codes.AGE_BANDS.index("14-17")
 _RETIREMENT_BAND = codes.AGE_BANDS.index("40-44")

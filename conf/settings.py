@@ -86,7 +86,8 @@ class Condition(_Section):
 
 
 class Fit(_Section):
-    zone_bands: int = Field(ge=2, le=50)
+    municipal_design_effect: float = Field(ge=1)
+    municipal_shrink_persons: float = Field(gt=0)
     ipf_passes: int = Field(ge=1)
     ipf_tolerance: float = Field(gt=0)
     union_floor_age_years: int = Field(ge=10)
@@ -213,9 +214,9 @@ class Source(_Section):
 class Node(_Section):
     """One node of `network.toml`."""
 
-    number: int = Field(ge=0, le=27)
+    number: int | None = Field(default=None, ge=0, le=27)  # none: its parents determine it
     parents: tuple[str, ...]
-    family: str
+    smoothing: tuple[str, ...] = ()
     grade: Literal["A", "B", "C"]
     source: str
     shrink_persons: float = Field(ge=0)
@@ -240,8 +241,21 @@ def sources() -> dict[str, Source]:
 
 
 def network() -> dict[str, Node]:
-    """The nodes of the network in the order in which they are drawn."""
-    return {name: Node(**entry) for name, entry in tomllib.loads(text("network.toml"))["node"].items()}
+    """The nodes of the network in the order in which they are drawn.
+
+    Raises:
+        SettingsError: A parent is drawn after its child, or is no variable.
+    """
+    nodes = {name: Node(**entry) for name, entry in tomllib.loads(text("network.toml"))["node"].items()}
+    known = ["uf", "sex", "age_band"]
+    for name, node in nodes.items():
+        late = [parent for parent in node.parents if parent not in known]
+        if late:
+            raise SettingsError(
+                f"network.toml: node.{name}: parent {late[0]} is not drawn before it; {', '.join(known)}"
+            )
+        known.append(name)
+    return nodes
 
 
 def quality_bounds() -> tuple[Bound, ...]:
