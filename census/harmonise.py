@@ -30,9 +30,16 @@ def occupation_group(cod: Column) -> Column:
     return F.when(cod != "0000", lookup(by_digit, F.substring(cod, 1, 1)))
 
 
+# Columns of core_pnadc__person that only a whole quarter of IBGE fills.
+_QUARTER = {"position": "string", "sector_code": "string", "is_looking": "boolean", "is_in_school": "boolean"}
+
+
 def pnadc_2018t2(rows: DataFrame) -> DataFrame:
-    """`core_pnadc__person` rows of PNAD Contínua 2018T2."""
+    """`core_pnadc__person` rows of PNAD Contínua 2018T2, or of a whole quarter that takes its place."""
     cod = F.col("occupation_cod")
+    have: dict[str, Column] = {name: F.col(name) for name in rows.columns if name in _QUARTER}
+    if "condition" in rows.columns:
+        have["is_looking"] = F.when(F.col("age_years") >= 14, F.coalesce(F.col("condition") == "looking", F.lit(False)))
     return rows.select(
         "uf",
         F.lit("pnadc_2018t2").alias("source"),
@@ -54,6 +61,7 @@ def pnadc_2018t2(rows: DataFrame) -> DataFrame:
         "income_brl",
         "hours",
         "weight_persons",
+        *[have.get(name, F.lit(None)).cast(kind).alias(name) for name, kind in _QUARTER.items()],
     )
 
 
@@ -84,6 +92,7 @@ def pnadc_2017t1(rows: DataFrame) -> DataFrame:
         "income_brl",
         F.lit(None).cast("double").alias("hours"),
         "weight_persons",
+        *[F.lit(None).cast(kind).alias(name) for name, kind in _QUARTER.items()],
     )
 
 

@@ -54,6 +54,17 @@ _YES_NO: dict[str, str | None] = {"1": "true", "2": "false"}
 _YES_NO_FLOAT: dict[str, str | None] = {"1.0": "true", "2.0": "false"}
 
 
+def _two_digits(last: int) -> dict[str, str | None]:
+    """Codes '01' to `last`, written with or without the zero."""
+    return {written: f"{code:02}" for code in range(1, last + 1) for written in (str(code), f"{code:02}")}
+
+
+# VD4009, in the order of POSITIONS.
+_POSITION_CODE: dict[str, str | None] = {
+    written: codes.POSITIONS[int(code) - 1] for written, code in _two_digits(10).items() if code is not None
+}
+
+
 def age_group_10061(printed: str) -> str:
     """'18 a 24 anos' -> '18-24'; '80 anos ou mais' -> '80+'."""
     words = printed.split()
@@ -138,19 +149,28 @@ LAYOUTS: dict[str, Layout] = {
             Field("UF", "uf", codes=_UF_CODE),
             Field("UPA", "upa", "int", low=1),
             Field("Estrato", "stratum", "int", low=1),
-            Field("V1008", "dwelling"),
-            Field("V1014", "panel"),
+            Field("V1008", "dwelling", "int", low=0),
+            Field("V1014", "panel", "int", low=0),
             Field("V1022", "zone", codes=_ZONE),
             Field("V1028", "weight_persons", "number", low=1e-9),
             Field("V2007", "sex", codes=_SEX),
             Field("V2009", "age_years", "int", low=0, high=130),
             Field("V2010", "race", codes=_RACE),
-            Field("VD3001", "education_level", codes={**_EDUCATION, "0": None}),
-            Field("V4010", "occupation_cod", required=False),
-            Field("V4012", "survey_position", codes={**_text(codes.PNADC_POSITIONS), "0": None}),
+            # The packaged extract has 0 where IBGE's file is blank: under 5 years of age, without work.
+            Field("VD3001", "education_level", codes={**_EDUCATION, "0": None}, required=False, also=("VD3004",)),
+            Field("V4010", "occupation_cod", required=False, pattern="[0-9]{4}"),
+            Field("V4012", "survey_position", codes={**_text(codes.PNADC_POSITIONS), "0": None}, required=False),
             Field("V403312", "income_brl", "number", required=False, low=0),
             Field("V4039", "hours", "number", required=False, low=0, high=168),
-        )
+        ),
+        # A whole quarter of IBGE has these; the packaged extract does not.
+        extra=(
+            Field("VD4009", "position", codes=_POSITION_CODE, required=False),
+            Field("VD4010", "sector_code", codes=_two_digits(12), required=False),
+            Field("VD4001", "in_labour_force", codes=_YES_NO, required=False),
+            Field("VD4002", "condition", codes={"1": "working", "2": "looking"}, required=False),
+            Field("V3002", "is_in_school", codes=_YES_NO, required=False),
+        ),
     ),
     "pnadc_2017t1": Layout(
         (

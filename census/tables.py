@@ -137,9 +137,9 @@ INGEST_REJECTION = Table(
         Column("line", _L, "Line in the file (text) or row number from 1 (parquet)."),
         Column("field", _S, "First field that could not be read."),
         Column("value", _S, "Its value as found.", required=False),
-        Column("reason_code", _S, "unknown_code, not_a_number, out_of_range or missing."),
+        Column("reason_code", _S, "missing, unknown_code, not_a_number, out_of_range, wrong_columns or wrong_width."),
     ),
-    key=("source", "line", "field"),
+    key=("source", "file", "line", "field"),
     partition_by=(),
 )
 PLACE = Table(
@@ -228,6 +228,12 @@ PERSON = Table(
         ),
         Column("hours", _D, "V4039, habitual hours a week.", required=False),
         Column("weight_persons", _D, "V1028, people this row stands for.", "weight_persons > 0"),
+        Column("position", _S, "VD4009, ten positions.", _in("position", codes.POSITIONS)).optional(
+            "for who does not work, and in the packaged extract"
+        ),
+        Column("sector_code", _S, "VD4010, 01 to 12. Null in the packaged extract.", required=False),
+        Column("is_looking", _B, "VD4002 = 2. Null under 14, and in the packaged extract.", required=False),
+        Column("is_in_school", _B, "V3002 = 1. Null where not asked, and in the packaged extract.", required=False),
     ),
     key=("source", "household_id", "age_years"),
 )

@@ -24,7 +24,8 @@ from census.layouts import LAYOUTS
 from census.tables import Table
 from conf import settings
 from conf.settings import Config
-from jobs import _cli, _runlog, _sources, _storage
+from jobs import _cli, _microdata, _runlog, _sources, _storage
+from jobs._microdata import Microdata
 from jobs._runlog import RunReport
 from jobs._sources import Copied
 
@@ -46,12 +47,11 @@ def run(spark: SparkSession, config: Config) -> RunReport:
 def _ingest(spark: SparkSession, config: Config, report: RunReport) -> None:
     copied = _sources.copy_all(settings.sources(), config.sources, LAYOUTS, config.data_dir)
     report.progress(f"{len(copied)} sources verified")
-    files = {name: source.file for name, source in copied.items()}
     metadata = report.metadata | {"sources": {name: source.sha256 for name, source in copied.items()}}
     rows: dict[str, DataFrame] = {}
     try:
         rows, read, bad = _read(spark, copied, report)
-        rejections = rejected_rows(spark, {name: rows[name] for name in sorted(bad)}, files)
+        rejections = rejected_rows(spark, {name: rows[name] for name in sorted(bad)}, copied)
         _storage.replace_all(rejections.coalesce(2), config.data_dir, tables.INGEST_REJECTION, metadata=metadata)
         if bad:
             stored = _storage.read(spark, config.data_dir, tables.INGEST_REJECTION)
@@ -65,7 +65,7 @@ def _ingest(spark: SparkSession, config: Config, report: RunReport) -> None:
 
 
 def _read(
-    spark: SparkSession, copied: Mapping[str, Copied], report: RunReport
+    spark: SparkSession, copied: Mapping[str, Copied | Microdata], report: RunReport
 ) -> tuple[dict[str, DataFrame], dict[str, int], set[str]]:
     """The checked rows of every source, their number, and the names of the sources that hold bad ones.
 
@@ -86,18 +86,23 @@ def _read(
         return name, frame
 
     # A file is one task: the large ones first, the many small ones beside them.
-    by_size = sorted(copied, key=lambda name: -copied[name].path.stat().st_size)
+    by_size = sorted(copied, key=lambda name: -copied[name].size)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return dict(pool.map(one, by_size)), rows, bad
 
 
-def rejected_rows(spark: SparkSession, rows: Mapping[str, DataFrame], files: Mapping[str, str]) -> DataFrame:
+def rejected_rows(
+    spark: SparkSession, rows: Mapping[str, DataFrame], copied: Mapping[str, Copied | Microdata]
+) -> DataFrame:
     """`raw_ingest__rejection` rows of the named sources' `checked` rows."""
+
+    def one(frame: DataFrame, source: Copied | Microdata) -> DataFrame:
+        if isinstance(source, Microdata):
+            return _microdata.numbered(rejected(frame), frame, source)
+        return rejected(frame).withColumn("file", F.lit(source.file))
+
     none = spark.createDataFrame([], tables.INGEST_REJECTION.schema)
-    found = [
-        rejected(frame).select(F.lit(name).alias("source"), F.lit(files[name]).alias("file"), "*")
-        for name, frame in rows.items()
-    ]
+    found = [one(frame, copied[name]).withColumn("source", F.lit(name)) for name, frame in rows.items()]
     return reduce(DataFrame.unionByName, found, none)
 
 
