@@ -115,12 +115,14 @@ class Layout:
         wide: Further columns of numbers, kept side by side under their names.
         long: Further columns of numbers, turned into rows: `column` (its name) and `number`.
         extra: Fields that are read from the files that have them.
+        only: (column, code): rows with another code, in files that have the column, are no persons and are passed over.
     """
 
     fields: tuple[Field, ...]
     wide: tuple[str, ...] = ()
     long: tuple[str, ...] = ()
     extra: tuple[Field, ...] = ()
+    only: tuple[str, str] | None = None
 
     @property
     def header(self) -> list[str]:
@@ -140,7 +142,8 @@ class Layout:
             for field in (*self.fields, *self.extra)
         ]
         given = found[: len(self.fields)] + [field for field in found[len(self.fields) :] if field.name in names]
-        return replace(self, fields=tuple(given), extra=())
+        only = self.only if self.only and self.only[0] in names else None
+        return replace(self, fields=tuple(given), extra=(), only=only)
 
     @property
     def columns(self) -> list[Field]:
@@ -167,6 +170,11 @@ def checked(rows: DataFrame, layout: Layout) -> DataFrame:
         for name in marks
     ]
     kept = ["CAST(line AS BIGINT) AS line", *marks, *place]
+    if layout.only:
+        column, code = layout.only
+        kept.append(f"coalesce(trim(`{column}`) != {_literal(code)}, true) AS passed_over")
+        clauses.append("WHEN passed_over THEN NULL")
+        place.append("passed_over")
     clauses += [field.verdict() for field in layout.columns]
     raw, values = [f.raw() for f in layout.columns], [f.value() for f in layout.columns]
     typed_names = [f"`{f.into}`" for f in layout.columns]
@@ -190,6 +198,8 @@ def checked(rows: DataFrame, layout: Layout) -> DataFrame:
 def typed(rows: DataFrame, layout: Layout) -> DataFrame:
     """The good rows of `checked`: typed columns and `line`; a row each of the long columns."""
     good = rows.where("rejection IS NULL").drop("rejection", *PLACE)
+    if "passed_over" in rows.columns:
+        good = good.where("NOT passed_over").drop("passed_over")
     if not layout.long:
         return good
     one = good.selectExpr("* EXCEPT (numbers)", "posexplode(numbers) AS (place, number)")

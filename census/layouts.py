@@ -231,7 +231,8 @@ LAYOUTS: dict[str, Layout] = {
                 required=False,
             ),
             Field("V00281", "weight_persons", "number", required=False, low=1e-9, empty=("", ".")),
-        )
+        ),
+        only=("V0015", "01"),  # interviews that took place
     ),
     "published_margins": Layout(
         (

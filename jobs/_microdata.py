@@ -11,7 +11,7 @@ import hashlib
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -81,7 +81,8 @@ def prepare(name: str, override: SourceOverride, layout: Layout, folder: Path) -
         )
     positions = read_layout(override.layout)
     fitted = _fit(layout, positions, name)
-    variables = positions.require([field.name for field in fitted.fields], f"source {name}")
+    names = [field.name for field in fitted.fields] + ([fitted.only[0]] if fitted.only else [])
+    variables = positions.require(names, f"source {name}")
     if is_remote(override.path):
         return _remote(name, override, positions, variables)
     found = _find(name, override)
@@ -128,6 +129,9 @@ def rows(spark: SparkSession, source: Microdata) -> DataFrame:
     `line` is the row's place within its task; `numbered` makes a line number of it.
     """
     lines = spark.read.csv(list(source.files), schema="value string", sep=_SEPARATOR, quote="", escape="", header=False)
+    if is_remote(source.file):
+        widths = [len(row["value"]) for row in lines.head(_FIRST_LINES)]
+        _check_widths(widths, source.file, source.positions)
     return lines.selectExpr(
         *(variable.cut() for variable in source.variables),
         f"CASE WHEN length(value) != {source.positions.record_length} THEN value END AS misfit",
@@ -282,6 +286,10 @@ def _check_width(file: Path, called: str, positions: Positions) -> None:
             widths = [_width(line) for line in islice(_filled(text), _FIRST_LINES)]
     except (OSError, EOFError, zlib.error) as error:
         raise SourceError(f"{called} cannot be read: {error}.", file=called) from error
+    _check_widths(widths, called, positions)
+
+
+def _check_widths(widths: Sequence[int], called: str, positions: Positions) -> None:
     if not widths:
         raise SourceError(f"{called} is empty.", file=called)
     if positions.record_length not in widths:
