@@ -7,7 +7,7 @@ up to five times a row and the generated method grows past what the JVM compiles
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -108,12 +108,29 @@ class Field:
 
 
 @dataclass(frozen=True)
+class Total:
+    """What a whole table must come to: tells persons from thousands, and a table from its neighbour.
+
+    Attributes:
+        says: What is counted, for the message.
+        sql: Aggregate over the rows of `checked`.
+        low, high: Closed range.
+    """
+
+    says: str
+    sql: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Layout:
     """The fields of a source that are read; others are passed over.
 
     Attributes:
         wide: Further columns of numbers, kept side by side under their names.
         long: Further columns of numbers, turned into rows: `column` (its name) and `number`.
+        totals: What the whole table must come to.
         extra: Fields that are read from the files that have them.
         only: (column, code): rows with another code, in files that have the column, are no persons and are passed over.
     """
@@ -123,6 +140,7 @@ class Layout:
     long: tuple[str, ...] = ()
     extra: tuple[Field, ...] = ()
     only: tuple[str, str] | None = None
+    totals: tuple[Total, ...] = ()
 
     @property
     def header(self) -> list[str]:
@@ -193,6 +211,15 @@ def checked(rows: DataFrame, layout: Layout) -> DataFrame:
         .selectExpr("*", *values)
         .selectExpr(*typed_names, "line", *place, f"{verdict} AS rejection")
     )
+
+
+def doubts(layout: Layout, found: Sequence[float | None]) -> list[str]:
+    """What is wrong with a table whose `layout.totals` come to `found`: a phrase each, none if it is as expected."""
+    return [
+        f"{total.says}: {0 if value is None else value:,.6g}, expected {total.low:,.6g} to {total.high:,.6g}"
+        for total, value in zip(layout.totals, found, strict=True)
+        if value is None or not total.low <= value <= total.high
+    ]
 
 
 def typed(rows: DataFrame, layout: Layout) -> DataFrame:

@@ -250,6 +250,17 @@ def sources() -> dict[str, Source]:
     return {name: Source(**entry) for name, entry in tomllib.loads(text("sources.toml")).items()}
 
 
+def held_out() -> tuple[str, ...]:
+    """The sources that no fit may read."""
+    return tuple(tomllib.loads(text("quality.toml"))["held_out"]["sources"])
+
+
+def fitted_sources() -> dict[str, Source]:
+    """The sources that `ingest` reads: all but those held out."""
+    apart = held_out()
+    return {name: source for name, source in sources().items() if name not in apart}
+
+
 def network() -> dict[str, Node]:
     """The nodes of the network in the order in which they are drawn."""
     return {name: Node(**entry) for name, entry in tomllib.loads(text("network.toml"))["node"].items()}

@@ -8,7 +8,7 @@ import hashlib
 import logging
 import shutil
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from census.errors import SourceError
-from census.fields import Layout
+from census.fields import Layout, doubts
 from conf.settings import Source, SourceOverride
 from jobs import _microdata
 from jobs._microdata import Microdata
@@ -137,6 +137,13 @@ def _check_header(text: bytes, layout: Layout, file: str) -> None:
             line=1,
             field=missing[0],
         )
+
+
+def doubtful(file: str, layout: Layout, found: Sequence[float | None]) -> list[str]:
+    """One sentence for each total of a table that is not what it must be."""
+    return [
+        f"{file} is not the table that is expected, or is in another unit: {doubt}." for doubt in doubts(layout, found)
+    ]
 
 
 def rows(spark: SparkSession, copied: Copied | Microdata) -> DataFrame:

@@ -80,7 +80,7 @@ def fingerprints(config: Config) -> dict[str, dict[str, str]]:
     sizes = records(config)
     road: dict[str, dict[str, str]] = {}
     national = digest(
-        ["sources", {name: source.sha256 for name, source in settings.sources().items()}, _overrides(config)]
+        ["sources", {name: source.sha256 for name, source in settings.fitted_sources().items()}, _overrides(config)]
     )
     for stage in STAGES[:3]:
         national = digest([stage, national, _code(stage), _chosen(config, stage)])
@@ -123,6 +123,7 @@ def _overrides(config: Config) -> dict[str, list[object]]:
     return {
         name: [_looks(path) for path in (override.path, override.layout) if path]
         for name, override in config.sources.items()
+        if name not in settings.held_out()
     }
 
 
