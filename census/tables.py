@@ -137,9 +137,9 @@ INGEST_REJECTION = Table(
         Column("line", _L, "Line in the file (text) or row number from 1 (parquet)."),
         Column("field", _S, "First field that could not be read."),
         Column("value", _S, "Its value as found.", required=False),
-        Column("reason_code", _S, "unknown_code, not_a_number, out_of_range or missing."),
+        Column("reason_code", _S, "missing, unknown_code, not_a_number, out_of_range, wrong_columns or wrong_width."),
     ),
-    key=("source", "line", "field"),
+    key=("source", "file", "line", "field"),
     partition_by=(),
 )
 PLACE = Table(
@@ -228,6 +228,12 @@ PERSON = Table(
         ),
         Column("hours", _D, "V4039, habitual hours a week.", required=False),
         Column("weight_persons", _D, "V1028, people this row stands for.", "weight_persons > 0"),
+        Column("position", _S, "VD4009, ten positions.", _in("position", codes.POSITIONS)).optional(
+            "for who does not work, and in the packaged extract"
+        ),
+        Column("sector_code", _S, "VD4010, 01 to 12. Null in the packaged extract.", required=False),
+        Column("is_looking", _B, "VD4002 = 2. Null under 14, and in the packaged extract.", required=False),
+        Column("is_in_school", _B, "V3002 = 1. Null where not asked, and in the packaged extract.", required=False),
     ),
     key=("source", "household_id", "age_years"),
 )
@@ -315,6 +321,43 @@ OCCUPIED_2026 = Table(
     "All occupied persons of a state, PNAD Contínua 2026T1.",
     (UF, PERSONS, Column("suppressed_persons", _D, "Of them, in cells that are not published.")),
     key=("uf",),
+    partition_by=(),
+)
+TREND = Table(
+    "core_pnadc__trend",
+    "Labour force and position by quarter, 2012 to 2021, PNAD Contínua, Brazil; one dimension at a time.",
+    (
+        Column("year", _I, "Year."),
+        Column("quarter", _I, "Quarter.", "quarter BETWEEN 1 AND 4"),
+        Column("measure", _S, "population, labour_force, working, looking, or a position in the job."),
+        Column("dimension", _S, "total, sex, age, education, zone or metropolitan."),
+        Column("category", _S, "Value of the dimension; empty for the total."),
+        PERSONS,
+    ),
+    key=("year", "quarter", "measure", "dimension", "category"),
+    partition_by=(),
+)
+_PERCENT = "Per cent of the occupied of 18 and over."
+WORK_2010 = Table(
+    "core_census__work_2010",
+    "Position of the occupied and residents by zone in the 5,565 municipalities of 2010.",
+    (
+        UF,
+        MUNICIPALITY,
+        *(
+            Column(name, _D, f"{what} {_PERCENT}", f"{name} BETWEEN 0 AND 100")
+            for name, what in (
+                ("own_account_percent", "Own account."),
+                ("employer_percent", "Employers."),
+                ("with_contract_percent", "Employees with contract."),
+                ("without_contract_percent", "Employees without contract."),
+                ("public_percent", "Public sector."),
+            )
+        ),
+        Column("urban_persons", _D, "Residents of the urban zone.", "urban_persons >= 0"),
+        Column("rural_persons", _D, "Residents of the rural zone.", "rural_persons >= 0"),
+    ),
+    key=("municipality_code",),
     partition_by=(),
 )
 GROUP_TREND = Table(
@@ -579,6 +622,92 @@ EVIDENCE = Table(
         Column("assumption", _S, "Conditional independence that the network asserts."),
     ),
     key=("node",),
+    partition_by=(),
+)
+
+# --------------------------------------------------------------------------------------------- held out
+# No stage of the road reads these: `povo fit --evidence` writes them to judge the model.
+HELD_OUT_INCOME = Table(
+    "core_heldout__income",
+    "SIDRA 10291: mean income of all jobs by municipality. Held out.",
+    (
+        UF,
+        MUNICIPALITY,
+        Column("race", _S, "Race, or all."),
+        Column("age_group", _S, "As printed, all and groups that overlap: 14+, 25-64..."),
+        Column("mean_income_brl", _D, "BRL a month of 2022, occupied persons of 10 and over with income."),
+    ),
+    key=("municipality_code", "race", "age_group"),
+)
+HELD_OUT_SECTOR = Table(
+    "core_heldout__sector",
+    "Sector of the occupied of 18 and over by municipality, 2010. Held out.",
+    (UF, MUNICIPALITY, Column("sector", _S, "Sector."), Column("percent", _D, _PERCENT)),
+    key=("municipality_code", "sector"),
+    partition_by=(),
+)
+HELD_OUT_COLOUR = Table(
+    "core_heldout__occupation_colour",
+    "Occupied persons of Brazil by COD subgroup and colour, PNAD Contínua 2026T1. Held out.",
+    (
+        Column("occupation_cod3", _S, "COD, 3 digits.", "length(occupation_cod3) = 3"),
+        Column("men", _D, "Men."),
+        Column("women", _D, "Women."),
+        Column("white", _D, "White persons."),
+        Column("black", _D, "Persons preta and parda."),
+        PERSONS,
+        Column("rows", _L, "Persons surveyed."),
+        Column("weight_squared", _D, "Sum of squared weights."),
+    ),
+    key=("occupation_cod3",),
+    partition_by=(),
+)
+HELD_OUT_HEAD = Table(
+    "core_heldout__head_2015",
+    "Reference persons of households, PNAD 2015, no weights. Held out.",
+    (
+        UF,
+        SEX,
+        AGE,
+        RACE.optional("where not stated"),
+        Column("study_years", _I, "Years of study, 15 = 15 or more.", required=False),
+        Column("income_brl", _D, "BRL a month of 2015, main job.", "income_brl >= 0"),
+    ),
+    key=(),
+    partition_by=(),
+)
+HELD_OUT_COVID = Table(
+    "core_heldout__covid_2020",
+    "Persons of two samples of PNAD COVID19, 2020. Held out.",
+    (
+        SOURCE,
+        UF,
+        ZONE,
+        SEX,
+        AGE,
+        RACE.optional("where not stated"),
+        EDUCATION,
+        Column("is_working", _B, "Worked, or was away from a job. Null under 14.", required=False),
+        Column("is_looking", _B, "Took a step to find work.", required=False),
+        Column("survey_position", _S, "C007 in the words of V4012.", required=False),
+        Column("contract", _S, "C007B: com carteira, estatutário, sem carteira.", required=False),
+        Column("income_brl", _D, "C01012, BRL a month of 2020.", required=False),
+        Column("weight_persons", _D, "V1032; 1 where the file has none.", "weight_persons > 0"),
+    ),
+    key=(),
+    partition_by=(),
+)
+HELD_OUT_VOTER = Table(
+    "core_heldout__voter_sc",
+    "Voters of Santa Catarina, 2022, by registered marital status. Held out.",
+    (
+        SEX,
+        Column("age_group", _S, "As printed: 16 anos ... 100 anos ou mais."),
+        Column("schooling", _S, "Eight levels of the TSE, as printed."),
+        MARITAL,
+        PERSONS,
+    ),
+    key=("sex", "age_group", "schooling", "marital_status"),
     partition_by=(),
 )
 

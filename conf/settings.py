@@ -159,10 +159,19 @@ class Report(_Section):
 
 
 class SourceOverride(_Section):
-    """A user's file in place of a packaged one."""
+    """A user's file in place of a packaged one.
+
+    `path` is a CSV or parquet file with the columns of the packaged one. With `layout` (IBGE's own layout file) it is
+    fixed-width text: a `.txt` or `.zip`, a folder or pattern of them, or a URI of text that Spark can read.
+    """
 
     path: str
+    layout: str | None = None
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+
+# Names by which a user may give a source, and the packaged one whose place it takes.
+SOURCE_ALIASES = {"pnadc": "pnadc_2018t2"}
 
 
 class Config(_Section):
@@ -185,11 +194,13 @@ class Config(_Section):
     @field_validator("sources")
     @classmethod
     def _known_sources(cls, value: dict[str, SourceOverride]) -> dict[str, SourceOverride]:
-        known = list(sources()) if value else []
+        known = [*SOURCE_ALIASES, *sources()] if value else []
         for name in value:
             if name not in known:
                 raise ValueError(f"there is no source {name!r}; {_hint(name, known)}")
-        return value
+            if SOURCE_ALIASES.get(name) in value:
+                raise ValueError(f"{name} takes the place of {SOURCE_ALIASES[name]}: give one of them")
+        return {SOURCE_ALIASES.get(name, name): override for name, override in value.items()}
 
     @property
     def data_dir(self) -> Path:
@@ -238,6 +249,17 @@ def text(name: str) -> str:
 def sources() -> dict[str, Source]:
     """The packaged sources by name, in the order of the file."""
     return {name: Source(**entry) for name, entry in tomllib.loads(text("sources.toml")).items()}
+
+
+def held_out() -> tuple[str, ...]:
+    """The sources that no fit may read."""
+    return tuple(tomllib.loads(text("quality.toml"))["held_out"]["sources"])
+
+
+def fitted_sources() -> dict[str, Source]:
+    """The sources that `ingest` reads: all but those held out."""
+    apart = held_out()
+    return {name: source for name, source in sources().items() if name not in apart}
 
 
 def network() -> dict[str, Node]:
