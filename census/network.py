@@ -20,7 +20,11 @@ NOT_WORKING = "(não trabalha)"
 
 @dataclass(frozen=True)
 class NodeTable:
-    """P(values | parents): `table` has one axis a parent, in order, and the values last."""
+    """P(values | parents): `table` has one axis a parent, in order, and the values last.
+
+    `effective_persons` and `prior_share`, where known, have one entry a cell of parents: the shape of `table` without
+    its last axis.
+    """
 
     name: str
     parents: tuple[str, ...]
@@ -28,6 +32,8 @@ class NodeTable:
     table: Array
     grade: str
     source: str
+    effective_persons: Array | None = None
+    prior_share: Array | None = None
 
 
 def long_rows(node: NodeTable, domains: Mapping[str, Sequence[str]]) -> pd.DataFrame:
