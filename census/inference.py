@@ -25,8 +25,8 @@ from census.questions import Question
 Array = NDArray[np.float64]
 Level = Literal["mun", "uf", "reg", "br"]
 
-WORK = ("occupation_group", "occupation_cod", "pay_class", "position", "is_mei", "income_band")
 WORKS = "ocupado"
+FIRST_OF_WORK = "occupation_group"  # it and whatever is drawn from it are known of who works only
 # First age of which a variable says something; younger persons have none.
 FIRST_AGE = {"education_level": 5, "religion": 10, "activity": 14}
 BLOCK = ("sex", "age_band", "race", "education_level", "zone")
@@ -113,19 +113,45 @@ class IncomeMeans:
 
 
 # ------------------------------------------------------------------------------------------------ network
+def of_work(nodes: Iterable[NodeTable]) -> tuple[str, ...]:
+    """The variables of who works: the occupation group and all that is drawn from it."""
+    found: list[str] = []
+    for node in nodes:
+        if node.name == FIRST_OF_WORK or set(node.parents) & set(found):
+            found.append(node.name)
+    return tuple(found)
+
+
+def with_roots(nodes: Sequence[NodeTable], ages: Array) -> tuple[NodeTable, ...]:
+    """The nodes with sex and age band before them, by the numbering of the residents, where they have none.
+
+    Args:
+        ages: Residents by sex and completed year of age, (2, 101).
+    """
+    if any(node.name == "age_band" for node in nodes):
+        return tuple(nodes)
+    persons = ages @ np.eye(len(codes.AGE_BANDS))[_BAND_OF_AGE]
+    source = "core_model__allocation: census2022_age_municipality, sex by estimates and 10061"
+    of_sex = persons.sum(axis=1)
+    sex = NodeTable("sex", (), codes.SEXES, of_sex / of_sex.sum(), "B", source)
+    band = NodeTable("age_band", ("sex",), codes.AGE_BANDS, persons / of_sex[:, None], "A", source)
+    return (sex, band, *nodes)
+
+
 def closed(nodes: Sequence[NodeTable]) -> list[NodeTable]:
     """The nodes as one joint law: variables of work get `(não trabalha)`, certain for who does not work.
 
-    A node of work without a parent of work gets `activity` as its first parent; no cell of who does not work has
-    effective persons or a share of prior (NaN).
+    A node of work without a parent of work gets `activity` as its first parent; a cell of who does not work has no
+    effective persons or share of prior (NaN).
     """
-    return [_gated(node) if node.name in WORK else node for node in nodes]
+    work = of_work(nodes)
+    return [_gated(node, work) if node.name in work else node for node in nodes]
 
 
-def _gated(node: NodeTable) -> NodeTable:
+def _gated(node: NodeTable, work: Sequence[str]) -> NodeTable:
     idle = np.append(np.zeros(len(node.values)), 1.0)
     table = np.concatenate([node.table, np.zeros((*node.table.shape[:-1], 1))], axis=-1)
-    gates = [axis for axis, parent in enumerate(node.parents) if parent in WORK]
+    gates = [axis for axis, parent in enumerate(node.parents) if parent in work]
     if not gates and "activity" in node.parents:
         raise FitError(f"{node.name}: its table is of who works, so activity cannot be a parent.", node=node.name)
 
@@ -202,7 +228,7 @@ def _codes(size: int) -> list[str]:
 
 def domains(nodes: Iterable[NodeTable]) -> dict[str, tuple[str, ...]]:
     """Values of every variable that a question may name, in their order."""
-    return {node.name: node.values for node in closed(list(nodes))}
+    return {node.name: node.values for node in nodes}
 
 
 def with_block(nodes: Sequence[NodeTable], persons: Array, *, name: str) -> tuple[NodeTable, ...]:
@@ -237,6 +263,7 @@ class StateNetwork:
     def __init__(self, model: StateModel) -> None:
         self.model = model
         self.nodes = {node.name: node for node in closed(model.nodes)}
+        self.work = of_work(model.nodes)
         self._engines: dict[tuple[str, tuple[int, int] | None], VariableElimination] = {}
 
     def joint(
@@ -346,8 +373,8 @@ def answer(question: Question, states: Sequence[StateNetwork], *, income: Income
     question = _in_bands(question)
     targets = ("income_band", "occupation_group") if question.kind == "E" else question.targets
     inner = tuple(name for name in targets if name not in ("uf", "region"))
-    evidence, ages, limits = _universe(question, inner)
     first = states[0]
+    evidence, ages, limits = _universe(question, inner, first.work)
     place_axis = [_place_of(state.model.uf, targets) for state in states]
     places = sorted(set(place_axis), key=place_axis.index)
     parts = _Parts(np.zeros((len(places), *(len(first.nodes[name].values) for name in inner))))
@@ -423,12 +450,12 @@ def _place_of(uf: str, targets: Sequence[str]) -> str:
 
 
 def _universe(
-    question: Question, targets: Sequence[str]
+    question: Question, targets: Sequence[str], work: Sequence[str]
 ) -> tuple[dict[str, str], tuple[int, int] | None, tuple[str, ...]]:
     """Evidence and ages of the persons who have all variables of the question, and the limits in words."""
     named = [*targets, *question.evidence]
     evidence, limits = dict(question.evidence), []
-    works = [name for name in named if name in WORK and evidence.get(name) != NOT_WORKING]
+    works = [name for name in named if name in work]
     if works and "activity" not in named:
         evidence["activity"] = WORKS
         limits.append(f"{works[0]} is of who works (activity = {WORKS})")
