@@ -162,18 +162,28 @@ def log_linear_then_shrink(
     regions: Sequence[int] | None = None,
     shrink_persons: float | None = None,
 ) -> Array:
-    """P(x | state, c): a log-linear table of Brazil raked to what is each state's own, then its cells shrunk to it.
+    """P(x | state, c): `log_linear`, then the states' cells shrunk to it.
+
+    Args:
+        weights, squares, regions: As in `log_linear`.
+        shrink_persons: k of the states' cells; estimated if not given.
+    """
+    own = log_linear(weights, squares, design_effect=design_effect, regions=regions)
+    return normalised(shrunk(weights, squares, own, design_effect=design_effect, shrink_persons=shrink_persons))
+
+
+def log_linear(weights: Array, squares: Array, *, design_effect: float, regions: Sequence[int] | None = None) -> Array:
+    """P(x | state, c) without the states' own cells: a log-linear table of Brazil, raked to what is each state's own.
 
     Brazil: from the margin of x, rake to x by every parent and by every two parents, in this order; then shrink the
     national cells to the result. State: rake to its own margin of x (shrunk to its region's and Brazil's odds), to x by
-    every parent; then shrink the state's cells to the result. Each margin is first shrunk to what the table expects
+    every parent. Each margin is first shrunk to what the table expects
     before it is raked to, with a k of its own (`shrink_strength`); margins that differ by chance alone are left out.
 
     Args:
         weights: (states, parents..., values) sums of weights; the first parent is the strongest.
         squares: Sums of squared weights, same shape.
         regions: Number of the macro-region of each state; without it states are shrunk to Brazil alone.
-        shrink_persons: k of the states' cells; estimated if not given.
 
     Returns:
         Probabilities of the shape of `weights`; the last axis sums to 1. Above 0 wherever Brazil has seen the value.
@@ -191,7 +201,7 @@ def log_linear_then_shrink(
     if parents:
         national = shrunk(country, country_squares, national, design_effect=design_effect)
     level = _state_margins(weights, squares, national, regions, design_effect=design_effect)
-    own = _raked_in_turn(
+    return _raked_in_turn(
         np.broadcast_to(national, weights.shape),
         weights,
         squares,
@@ -199,7 +209,6 @@ def log_linear_then_shrink(
         design_effect=design_effect,
         first=((0,), level),
     )
-    return normalised(shrunk(weights, squares, own, design_effect=design_effect, shrink_persons=shrink_persons))
 
 
 def _state_margins(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from census import codes
 from census.errors import FitError
-from census.estimation import effective_persons, normalised, rake_then_shrink
+from census.estimation import effective_persons, log_linear, normalised, rake_then_shrink, shrink_strength, shrunk
 
 Array = NDArray[np.float64]
 STATES, SEXES, BANDS = len(codes.STATES), len(codes.SEXES), len(codes.AGE_BANDS)
@@ -27,6 +27,8 @@ DOMAINS: dict[str, tuple[str, ...]] = {
     "uf": codes.UFS,
     "sex": codes.SEXES,
     "age_band": codes.AGE_BANDS,
+    "age_class": codes.AGE_CLASSES,
+    "career_stage": codes.CAREER_STAGES,
     "race": codes.RACES,
     "education_level": codes.EDUCATION_LEVELS,
     "zone": codes.ZONES,
@@ -43,6 +45,12 @@ DOMAINS: dict[str, tuple[str, ...]] = {
     "survey_position": tuple(codes.PNADC_POSITIONS.values()),
     "is_working": ("false", "true"),
     "is_partnered": ("false", "true"),
+}
+REGION_OF_STATE = tuple(codes.REGIONS.index(state.region) for state in codes.STATES)
+# Coarser ages, determined by the age band.
+COARSER_AGES = {
+    "age_class": tuple(codes.AGE_CLASSES.index(codes.age_class(start)) for start in codes.AGE_BAND_STARTS),
+    "career_stage": tuple(codes.CAREER_STAGES.index(codes.career_stage(start)) for start in codes.AGE_BAND_STARTS),
 }
 # Drawn from the block of the person's municipality, not from the state's table.
 BLOCK_NODES = ("race", "education_level", "zone")
@@ -114,28 +122,28 @@ def estimate(
     strongest_first: Sequence[str],
     *,
     design_effect: float,
-    shrink_persons: float,
+    shrink_persons: float | None = None,
 ) -> Estimate:
-    """Rake, then shrink a survey family; parents not named in `strongest_first` come last in the smoothing.
+    """The log-linear law of a survey family, with the states' cells shrunk to it.
 
     Args:
         counts: (states, parents..., values).
         parents: Names of the axes between.
-        strongest_first: Order in which parents are added to the national law.
+        strongest_first: Order in which margins are taken up; parents that it does not name come last.
+        shrink_persons: k; estimated from the spread of the states' cells if not given.
     """
     order = [p for p in strongest_first if p in parents]
     order += [p for p in parents if p not in order]
     axes = [0, *(1 + list(parents).index(p) for p in order), len(parents) + 1]
-    back = np.argsort(axes)
-    table = rake_then_shrink(
-        counts.weights.transpose(axes),
-        counts.squares.transpose(axes),
-        design_effect=design_effect,
-        shrink_persons=shrink_persons,
-    ).transpose(back)
+    weights, squares = counts.weights.transpose(axes), counts.squares.transpose(axes)
+    prior = log_linear(weights, squares, design_effect=design_effect, regions=REGION_OF_STATE)
+    if shrink_persons is None:
+        shrink_persons = shrink_strength(weights, squares, prior, design_effect=design_effect)
+    table = normalised(
+        shrunk(weights, squares, prior, design_effect=design_effect, shrink_persons=shrink_persons)
+    ).transpose(np.argsort(axes))
     n = effective_persons(counts.weights, counts.squares, design_effect)
-    share = np.full_like(n, 1.0) if shrink_persons == np.inf else shrink_persons / np.maximum(n + shrink_persons, 1e-12)
-    return Estimate(np.ascontiguousarray(table), n, share)
+    return Estimate(np.ascontiguousarray(table), n, shrink_persons / np.maximum(n + shrink_persons, 1e-12))
 
 
 # ------------------------------------------------------------------------------------- race and education

@@ -537,7 +537,6 @@ NODE = Table(
         Column("values", ArrayType(_S), "Values in code order: the order of `probabilities`."),
         _GRADE,
         Column("source", _S, "Sources."),
-        Column("shrink_persons", _D, "k: a state's cell of n effective persons weighs n / (n + k)."),
     ),
     key=("node",),
     partition_by=(),

@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from census import codes
-from census.estimation import masked, normalised, smoothed
+from census.estimation import normalised, smoothed
 from census.model import BANDS, STATES, Array, dense
 
+Integers = NDArray[np.int64]
 _FIRST_WORK_BAND = codes.AGE_BANDS.index("14-17")
 _RETIREMENT_BAND = codes.AGE_BANDS.index("40-44")
 GROUPS = len(codes.OCCUPATION_GROUPS)
@@ -131,8 +132,27 @@ class Structure:
     cod3: NDArray[np.int64]
 
 
+def workers_by_group(workers: Array, groups: Array, stages: Integers) -> Array:
+    """(states, group, sex, education, zone, stage) workers.
+
+    Args:
+        workers: (states, sex, band, education, zone, race) persons who work.
+        groups: The same axes and P(group | ...).
+        stages: (bands,) stage of working life of each age band.
+    """
+    by_age = np.einsum("usaezr,usaezrg->ugseza", workers, groups, optimize=True)
+    return np.stack([by_age[..., stages == stage].sum(axis=-1) for stage in range(stages.max() + 1)], axis=-1)
+
+
 def raked_occupations(
-    groups: Array, cods: Array, workers: Array, structure: Structure, *, passes: int = 40, tolerance: float = 1e-6
+    groups: Array,
+    cods: Array,
+    workers: Array,
+    structure: Structure,
+    stages: Integers,
+    *,
+    passes: int = 40,
+    tolerance: float = 1e-5,
 ) -> tuple[Array, Array]:
     """Move group and COD so that workers by state, sex and COD3 have the published shares within state and sex.
 
@@ -142,22 +162,21 @@ def raked_occupations(
 
     Args:
         groups: (states, sex, band, education, zone, race, group) P(group | ...).
-        cods: (states, group, sex, education, zone, COD) P(COD | ...).
+        cods: (states, group, sex, education, zone, stage, COD) P(COD | ...).
         workers: (states, sex, band, education, zone, race) persons who work.
+        stages: (bands,) stage of working life of each age band.
 
     Returns:
         The two tables, moved.
     """
     groups, cods = groups.copy(), cods.copy()
-    subgroups = structure.share.shape[-1]
-    columns = np.zeros((len(structure.cod3), subgroups))
+    columns = np.zeros((len(structure.cod3), structure.share.shape[-1]))
     columns[np.arange(len(structure.cod3)), structure.cod3] = 1.0
     known = ~np.isnan(structure.share)
     wanted = np.where(known, structure.share, 0.0)
     for _ in range(passes):
-        by_group = np.einsum("usaezr,usaezrg->ugsez", workers, groups, optimize=True)
-        by_cod = np.einsum("ugsez,ugsezc->usc", by_group, cods, optimize=True)
-        have = by_cod @ columns
+        by_group = workers_by_group(workers, groups, stages)
+        have = np.einsum("ugsezt,ugseztc->usc", by_group, cods, optimize=True) @ columns
         share = have / have.sum(axis=2, keepdims=True)
         # What is published of a sex fills all of it but the survey's own share of the suppressed subgroups, scaled.
         hidden = np.where(known, 0.0, share)
@@ -166,20 +185,15 @@ def raked_occupations(
         hidden = hidden * np.divide(structure.suppressed, left, out=np.ones_like(left), where=left > 0)[:, None, None]
         room = np.maximum(1 - hidden.sum(axis=2, keepdims=True), 0.0)
         target = np.where(known, wanted / np.maximum(wanted.sum(axis=2, keepdims=True), 1e-12) * room, hidden)
-        factor = np.divide(target, share, out=np.ones_like(share), where=share > 0)
         if float(np.abs(target - share).sum(axis=2).max()) / 2 < tolerance:
             break
-        moved = cods * (factor @ columns.T)[:, None, :, None, None, :]
-        mass = moved.sum(axis=-1)
-        cods = np.divide(moved, mass[..., None], out=cods, where=mass[..., None] > 0)
-        groups = normalised(groups * mass.transpose(0, 2, 3, 4, 1)[:, :, None, :, :, None, :], groups)
+        factor = np.divide(target, share, out=np.ones_like(share), where=share > 0) @ columns.T
+        cods *= factor[:, None, :, None, None, None, :]
+        mass = cods.sum(axis=-1)
+        cods /= np.where(mass > 0, mass, 1.0)[..., None]
+        by_band = np.where(mass > 0, mass, 1.0)[..., stages]  # (states, group, sex, education, zone, band)
+        groups = normalised(groups * by_band.transpose(0, 2, 5, 3, 4, 1)[:, :, :, :, :, None, :], groups)
     return groups, cods
-
-
-def in_own_group(cods: Array, group_of_cod: NDArray[np.int64]) -> Array:
-    """Give a COD only to its own great group; (states, group, sex, education, zone, COD)."""
-    allowed = np.arange(GROUPS)[:, None] == group_of_cod[None, :]
-    return masked(cods, np.broadcast_to(allowed[None, :, None, None, None, :], cods.shape))
 
 
 # ----------------------------------------------------------------------------------------------- position
@@ -215,20 +229,19 @@ def raked_positions(table: Array, workers: Array, shares: Sequence[tuple[tuple[i
         workers: (states, cells...) persons.
         shares: (positions together, their share of all workers); positions in none keep their odds to each other.
     """
-    total = workers.sum()
-    table = table.copy()
-    for _ in range(100):
-        worst = 0.0
-        for positions, share in shares:
-            columns = list(positions)
-            have = (workers[..., None] * table[..., columns]).sum() / total
-            worst = max(worst, abs(have - share))
-            factor = np.ones(table.shape[-1])
-            factor[columns] = share / (1 - share) / (have / (1 - have))
-            table = normalised(table * factor, table)
-        if worst < 1e-5:
+    cells = table.reshape(-1, table.shape[-1])
+    persons = workers.ravel() / workers.sum()
+    factor = np.ones(table.shape[-1])
+    for _ in range(60):
+        moved = cells * factor
+        have = (persons / moved.sum(axis=1)) @ moved
+        off = [abs(have[list(positions)].sum() - share) for positions, share in shares]
+        if max(off) < 2e-5:
             break
-    return table
+        for positions, share in shares:
+            now = have[list(positions)].sum()
+            factor[list(positions)] *= share / (1 - share) / (now / (1 - now))
+    return normalised(table * factor, table)
 
 
 # ---------------------------------------------------------------------------------------------------- MEI

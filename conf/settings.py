@@ -230,7 +230,7 @@ class Node(_Section):
     smoothing: tuple[str, ...] = ()
     grade: Literal["A", "B", "C"]
     source: str
-    shrink_persons: float = Field(ge=0)
+    shrink_persons: float | None = Field(default=None, ge=0)  # none: estimated
 
 
 class Bound(_Section):

@@ -113,3 +113,14 @@ def read(spark: SparkSession, data_dir: Path, ufs: Sequence[str]) -> ModelTables
         _storage.read(spark, data_dir, tables.CPD, [*ufs, NATIONAL]).drop("cell").toPandas(),
         _storage.read(spark, data_dir, tables.BLOCK, ufs).toPandas(),
     )
+
+
+def income_points(spark: SparkSession, data_dir: Path) -> tuple[Array, Array]:
+    """(bands, steps + 1) quantiles of income within each band, BRL of 2018; (groups,) growth of the mean to 2022."""
+    points = _storage.read(spark, data_dir, tables.INCOME_POINT).toPandas()
+    steps = tuple(range(int(points["point"].max()) + 1))
+    table = model.dense(points, {"income_band": codes.INCOME_BANDS, "point": steps}, "income_brl")
+    trend = _storage.read(spark, data_dir, tables.GROUP_TREND).toPandas()
+    mean = trend.set_index(["occupation_group", "year"])["mean_income_brl"]
+    factor = np.array([mean[(group, 2022)] / mean[(group, 2018)] for group in codes.OCCUPATION_GROUPS])
+    return table, factor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,37 +11,41 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from census import axes, block, codes, counts, income, model, unions, work
-from census.estimation import effective_persons, masked, normalised, rake_then_shrink
+from census.errors import FitError
+from census.estimation import masked, normalised
 from census.network import NodeTable
 from conf.settings import Node
 from jobs._fit_inputs import NationalInputs, published
 
+log = logging.getLogger(__name__)
 Array = NDArray[np.float64]
 _AGES = codes.MAX_AGE_YEARS + 1
 BAND_OF_AGE = np.array([codes.AGE_BANDS.index(codes.age_band(age)) for age in range(_AGES)])
 # Axes on which the estimators of the work nodes work; the network may name fewer parents, in any order.
+_ZONE = ("uf", "sex", "age_band", "race", "education_level")
 _ACTIVITY = ("uf", "zone", "sex", "age_band", "race", "education_level")
 _GROUP = ("uf", "sex", "age_band", "education_level", "zone", "race")
-_COD = ("uf", "occupation_group", "sex", "education_level", "zone")
-_POSITION = ("uf", "occupation_cod", "sex", "education_level", "zone")
+_COD = ("uf", "occupation_group", "sex", "education_level", "zone", "career_stage")
+_POSITION = ("uf", "occupation_cod", "sex", "education_level", "age_class")
+_CHILD_SHRINK_PERSONS = 400.0
 _CONTRACT = ("privado com carteira", "doméstico com carteira", "público com carteira", "militar ou estatutário")
 
 
 @dataclass(frozen=True)
-class National:
-    """What the national half knows.
+class Census:
+    """The census block of the country, before any work is fitted.
 
     Attributes:
-        nodes: Tables of the network in the order of drawing.
-        states: (states, sexes, bands, races, levels, zones) persons: the census block of each state.
+        people: (states, sexes, bands, races, levels) residents.
+        states: The same and zones: the block of each state.
         rural: (municipalities,) rural share of persons, in the order of `places`.
-        score_variance: Share of the variance of log income that the earning index explains.
+        zone: The survey's law of the zone.
     """
 
-    nodes: list[NodeTable]
+    people: Array
     states: Array
     rural: Array
-    score_variance: float
+    zone: model.Estimate
 
 
 @dataclass(frozen=True)
@@ -60,10 +65,14 @@ class _Fitter:
         return model.survey(self.inputs.counts, family, parents, child, self.inputs.cod)
 
     def estimated(self, node: str) -> model.Estimate:
-        """Rake, then shrink the survey's family of a node, on the node's own parents."""
+        """The law of a node's survey family, on the node's own parents."""
         asked = [counts.ASKED.get(p, p) for p in self.own(node)]
+        return self.of_counts(node, self.counted(node, asked, counts.ASKED.get(node, node)), asked)
+
+    def of_counts(self, node: str, counted: model.Weighted, asked: Sequence[str]) -> model.Estimate:
+        """The law of some of the node's counts."""
         return model.estimate(
-            self.counted(node, asked, counts.ASKED.get(node, node)),
+            counted,
             asked,
             [counts.ASKED.get(p, p) for p in self.spec[node].smoothing],
             design_effect=self.design_effects[node],
@@ -72,6 +81,29 @@ class _Fitter:
 
     def widened(self, node: str, table: Array, want: tuple[str, ...]) -> Array:
         return axes.widen(table, ("uf", *self.own(node)), want, self.size(want), node)
+
+    def within_groups(self) -> model.Estimate:
+        """COD given its great group and the rest: one law a group, over its own base groups only."""
+        node = "occupation_cod"
+        own = self.own(node)
+        if "occupation_group" not in own:
+            raise FitError("network.toml: node.occupation_cod needs the parent occupation_group.")
+        counted = self.counted(node, own, node)
+        axis = 1 + own.index("occupation_group")
+        others = [p for p in own if p != "occupation_group"]
+        table = np.zeros(counted.weights.shape)
+        n, share = (np.zeros(counted.weights.shape[:-1]) for _ in range(2))
+        for group in range(work.GROUPS):
+            members = np.flatnonzero(self.inputs.group_of_cod == group)
+            part = [np.take(a, group, axis=axis)[..., members] for a in (counted.weights, counted.squares)]
+            law = self.of_counts(node, model.Weighted(*part), others)
+            at = [slice(None)] * (table.ndim - 1)
+            at[axis] = group  # type: ignore[call-overload]
+            wide = np.zeros((*law.table.shape[:-1], table.shape[-1]))
+            wide[..., members] = law.table
+            table[tuple(at)] = wide
+            n[tuple(at)], share[tuple(at)] = law.effective_persons, law.prior_share
+        return model.Estimate(table, n, share)
 
     def narrowed(self, node: str, table: Array, weights: Array, have: tuple[str, ...]) -> Array:
         parents = self.spec[node].parents
@@ -83,26 +115,35 @@ def domains_of(cod: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     return model.DOMAINS | {"occupation_cod": cod}
 
 
-def build(inputs: NationalInputs, spec: Mapping[str, Node], design_effects: Mapping[str, float]) -> National:
-    """The table of every node, in the order of `spec`."""
+def census_block(inputs: NationalInputs, spec: Mapping[str, Node], design_effects: Mapping[str, float]) -> Census:
+    """Race and schooling of every state, and its zones: what the municipalities are raked to."""
     fitter = _Fitter(inputs, spec, design_effects, domains_of(inputs.cod))
-    tables: dict[str, Array] = {}
-    known: dict[str, model.Estimate] = {}
     people = _residents(fitter)
-    chance = normalised(people.reshape(*people.shape[:3], -1)).reshape(people.shape)
     rural = block.rural_shares(
         inputs.places[["households_urban", "households_rural"]].to_numpy(dtype=float),
         inputs.places["population_persons"].to_numpy(dtype=float),
         published(inputs.published, "situacao_domicilio", "rural"),
     )
-    known["zone"] = fitter.estimated("zone")
-    zone = fitter.widened("zone", known["zone"].table, ("uf", "sex", "age_band", "race", "education_level"))
-    states = _state_blocks(inputs.places, people, zone, rural)
+    estimate = fitter.estimated("zone")
+    zone = fitter.widened("zone", estimate.table, _ZONE)
+    return Census(people, _state_blocks(inputs.places, people, zone, rural), rural, estimate)
+
+
+def build(
+    inputs: NationalInputs, census: Census, spec: Mapping[str, Node], design_effects: Mapping[str, float]
+) -> list[NodeTable]:
+    """The table of every node, in the order of `spec`."""
+    fitter = _Fitter(inputs, spec, design_effects, domains_of(inputs.cod))
+    tables: dict[str, Array] = {
+        name: np.eye(len(model.DOMAINS[name]))[list(classes)] for name, classes in model.COARSER_AGES.items()
+    }
+    known = {"zone": census.zone}
+    people, states = census.people, census.states
+    chance = normalised(people.reshape(*people.shape[:3], -1)).reshape(people.shape)
     tables["race"] = normalised(states.sum(axis=(4, 5)), chance.sum(axis=-1))
     tables["education_level"] = normalised(states.sum(axis=5), normalised(chance, np.eye(model.LEVELS)[0]))
-    tables["zone"] = fitter.narrowed(
-        "zone", normalised(states, zone), states.sum(axis=5), ("uf", "sex", "age_band", "race", "education_level")
-    )
+    zone = fitter.widened("zone", census.zone.table, _ZONE)
+    tables["zone"] = fitter.narrowed("zone", normalised(states, zone), states.sum(axis=5), _ZONE)
     tables["marital_status"] = _marital(inputs, people)
     tables["in_union"] = _union(fitter, people, tables["marital_status"])
     tables["religion"] = _religion(inputs.religion, people)
@@ -116,8 +157,8 @@ def build(inputs: NationalInputs, spec: Mapping[str, Node], design_effects: Mapp
     by_cod = _workers_by_cod(fitter, tables, workers)
     _position(fitter, tables, known, by_cod)
     tables["is_mei"] = _mei(fitter, by_cod, tables["position"])
-    score = _income(fitter, tables, known)
-    return National(_nodes(fitter, tables, known), states, rural, score)
+    _income(fitter, tables, known)
+    return _nodes(fitter, tables, known)
 
 
 def _nodes(fitter: _Fitter, tables: Mapping[str, Array], known: Mapping[str, model.Estimate]) -> list[NodeTable]:
@@ -153,7 +194,7 @@ def _residents(fitter: _Fitter) -> Array:
         fitter.counted("race_young", ("sex", "age_band"), "race"),
         fitter.counted("education_young", ("sex", "age_band", "race"), "education_level"),
         design_effect=fitter.design_effects["race_young"],
-        shrink=fitter.spec["race"].shrink_persons,
+        shrink=_CHILD_SHRINK_PERSONS,
     )
     chance = normalised(joint.reshape(*joint.shape[:3], -1)).reshape(joint.shape)
     # Both sexes by the law of 10061 (adults) or alike (children: sex is no target).
@@ -315,15 +356,15 @@ def _women_of_workers(inputs: NationalInputs, people: Array, figures: pd.DataFra
 
 def _occupation(fitter: _Fitter, tables: dict[str, Array], known: dict[str, model.Estimate], workers: Array) -> None:
     known["occupation_group"] = fitter.estimated("occupation_group")
-    known["occupation_cod"] = fitter.estimated("occupation_cod")
+    known["occupation_cod"] = fitter.within_groups()
     groups = fitter.widened("occupation_group", known["occupation_group"].table, _GROUP)
     military = codes.OCCUPATION_GROUPS.index("Membro das forças armadas, policial ou bombeiro militar")
     groups[:, :, : model.ADULT, ..., military] = 0
     groups = normalised(groups)
     cods = fitter.widened("occupation_cod", known["occupation_cod"].table, _COD)
-    cods = work.in_own_group(cods, fitter.inputs.group_of_cod)
-    groups, cods = work.raked_occupations(groups, cods, workers, structure_2026(fitter.inputs))
-    by_group = np.einsum("usaezr,usaezrg->ugsez", workers, groups, optimize=True)
+    stages = np.array(model.COARSER_AGES["career_stage"])
+    groups, cods = work.raked_occupations(groups, cods, workers, structure_2026(fitter.inputs), stages)
+    by_group = work.workers_by_group(workers, groups, stages)
     tables["occupation_group"] = fitter.narrowed("occupation_group", groups, workers, _GROUP)
     tables["occupation_cod"] = fitter.narrowed("occupation_cod", cods, by_group, _COD)
 
@@ -349,8 +390,12 @@ def _workers_by_cod(fitter: _Fitter, tables: Mapping[str, Array], workers: Array
     """Expected workers on the axes of _POSITION."""
     groups = fitter.widened("occupation_group", _state_first(fitter, "occupation_group", tables), _GROUP)
     cods = fitter.widened("occupation_cod", _state_first(fitter, "occupation_cod", tables), _COD)
-    by_group = np.einsum("usaezr,usaezrg->ugsez", workers, groups, optimize=True)
-    return np.einsum("ugsez,ugsezc->ucsez", by_group, cods, optimize=True)
+    classes, stages = (np.array(model.COARSER_AGES[name]) for name in ("age_class", "career_stage"))
+    by_age = np.einsum("usaezr,usaezrg->ugseza", workers, groups, optimize=True)
+    both = np.zeros((*by_age.shape[:-1], len(codes.CAREER_STAGES), len(codes.AGE_CLASSES)))
+    for band in range(model.BANDS):
+        both[..., stages[band], classes[band]] += by_age[..., band]
+    return np.einsum("ugseztk,ugseztc->ucsek", both, cods, optimize=True)
 
 
 def _state_first(fitter: _Fitter, node: str, tables: Mapping[str, Array]) -> Array:
@@ -415,7 +460,7 @@ def _mei(fitter: _Fitter, by_cod: Array, position: Array) -> Array:
 
 
 # -------------------------------------------------------------------------------------------------- income
-def _income(fitter: _Fitter, tables: dict[str, Array], known: dict[str, model.Estimate]) -> float:
+def _income(fitter: _Fitter, tables: dict[str, Array], known: dict[str, model.Estimate]) -> None:
     inputs = fitter.inputs
     names = [counts.ASKED.get(p, p) for p in fitter.own("earning_class")]
     rows = inputs.counts[inputs.counts["family"] == "earning_class"]
@@ -446,17 +491,16 @@ def _income(fitter: _Fitter, tables: dict[str, Array], known: dict[str, model.Es
         np.bincount(index, rows[name].to_numpy(dtype=float), int(np.prod(shape))).reshape(shape)
         for name in ("weight_persons", "weight_squared")
     )
-    effect, k = fitter.design_effects["earning_class"], fitter.spec["income_band"].shrink_persons
-    law = rake_then_shrink(weights, squares, design_effect=effect, shrink_persons=k)
+    estimated = fitter.of_counts("income_band", model.Weighted(weights, squares), ["earning_class"])
+    law = estimated.table.copy()
     zero = np.eye(len(codes.INCOME_BANDS))[0]
     law[:, 1:] = masked(law[:, 1:], np.broadcast_to(zero == 0, law[:, 1:].shape))
     law[:, 0] = zero
     tables["income_band"] = law
-    n = effective_persons(weights, squares, effect)
-    known["income_band"] = model.Estimate(law, n, k / (n + k))
+    known["income_band"] = estimated
     ten = np.take(fitted.earning_class, work.SURVEY_POSITION_OF, axis=names.index("survey_position"))
     tables["earning_class"] = np.eye(len(model.EARNING_CLASSES))[ten]
-    return fitted.score_variance
+    log.info("fit: the earning index explains %.3f of the variance of log income", fitted.score_variance)
 
 
 def income_points(points: pd.DataFrame) -> Array:

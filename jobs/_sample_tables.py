@@ -62,7 +62,7 @@ def read(
     cod = list(stored.values("occupation_cod"))
     # Slots of titles: two words a row, woman's and man's; their index is 2 * row + sex.
     titles = _titles(occupations, cod)
-    points, factor = _income(spark, data_dir)
+    points, factor = _model_tables.income_points(spark, data_dir)
     vectors = seeds.directions()
     streams = [seeds.ORDER, INCOME_POINT, TITLE, *(node.number for node in spec.values() if node.number is not None)]
     states, naming = [], []
@@ -167,20 +167,6 @@ def _titles(occupations: pd.DataFrame, cod: list[str]) -> alias.Alias:
 
 def _common(one: str, other: str) -> int:
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b), len(one))
-
-
-def _income(spark: SparkSession, data_dir: Path) -> tuple[Array, Array]:
-    quantiles = _storage.read(spark, data_dir, tables.INCOME_POINT).toPandas()
-    points = quantiles.assign(point=quantiles["point"].astype(str))
-    steps = tuple(map(str, range(int(quantiles["point"].max()) + 1)))
-    table = model.dense(points, {"income_band": codes.INCOME_BANDS, "point": steps}, "income_brl")
-    trend = (
-        _storage.read(spark, data_dir, tables.GROUP_TREND)
-        .toPandas()
-        .set_index(["occupation_group", "year"])["mean_income_brl"]
-    )
-    factor = np.array([trend[(group, 2022)] / trend[(group, 2018)] for group in codes.OCCUPATION_GROUPS])
-    return table, factor
 
 
 @dataclass(frozen=True)

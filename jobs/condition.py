@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from census import codes, counts, model, tables
+from census import codes, counts, harmonise, model, tables
 from census.counts import Family
 from conf import settings
 from conf.settings import Config
@@ -80,6 +80,9 @@ def build(people: DataFrame, families: Mapping[str, Family], cod: tuple[str, ...
         F.when(F.col("age_years") < 5, codes.EDUCATION_LEVELS[0]).otherwise(F.col("education_level")),
     )
     banded = schooled.withColumn("income_band", band)
+    for name, classes in model.COARSER_AGES.items():
+        words = {age_band: model.DOMAINS[name][place] for age_band, place in zip(codes.AGE_BANDS, classes, strict=True)}
+        banded = banded.withColumn(name, harmonise.lookup(words, F.col("age_band")))
     counted = counts.weighted_counts(counts.with_partner(banded), families, model.DOMAINS | {"occupation_cod": cod})
     earning = banded.where(f"source = '{MAIN_SURVEY}' AND income_brl IS NOT NULL")
     return Conditioned(counted, counts.income_points(earning))

@@ -41,15 +41,15 @@ def run(spark: SparkSession, config: Config) -> RunReport:
             return report
         inputs = _fit_inputs.read(spark, config.data_dir)
         spec = settings.network()
-        report.progress("fitting the network for Brazil")
         effects = dict.fromkeys([*spec, "race_young", "education_young", "partnered"], config.condition.design_effect)
-        national = _national.build(inputs, spec, effects)
+        census = _national.census_block(inputs, spec, effects)
         if _states.NATIONAL in report.todo:
-            _store_national(spark, config, inputs, national.nodes, spec, report)
+            report.progress("fitting the network for Brazil")
+            _store_national(spark, config, inputs, _national.build(inputs, census, spec, effects), spec, report)
         ufs = [uf for uf in report.todo if uf != _states.NATIONAL]
         if ufs:
             _number(spark, config, women_targets(inputs.education), ufs, report)
-            _rake_blocks(spark, config, inputs.places.assign(rural=national.rural), national.states, ufs, report)
+            _rake_blocks(spark, config, inputs.places.assign(rural=census.rural), census.states, ufs, report)
     return report
 
 
@@ -64,17 +64,8 @@ def _store_national(
     domains = _national.domains_of(inputs.cod)
     network.check(nodes, domains)
     listed = [
-        (
-            i,
-            n.name,
-            spec[n.name].number,
-            list(n.parents),
-            list(n.values),
-            n.grade,
-            n.source,
-            spec[n.name].shrink_persons,
-        )
-        for i, n in enumerate(nodes)
+        (order, node.name, spec[node.name].number, list(node.parents), list(node.values), node.grade, node.source)
+        for order, node in enumerate(nodes)
     ]
     frame = spark.createDataFrame(listed, tables.NODE.schema).coalesce(1)
     _storage.replace_all(frame, config.data_dir, tables.NODE, metadata=report.metadata)
