@@ -66,7 +66,7 @@ def _good(spark: SparkSession, config: Config, name: str) -> DataFrame:
 
 
 def _build(table: Table, good: dict[str, DataFrame], places: DataFrame) -> DataFrame:
-    first, *others = good.values()
+    first = next(iter(good.values()))
     if table is tables.HELD_OUT_INCOME:
         return harmonise.income_municipality(first, places)
     if table is tables.HELD_OUT_SECTOR:
