@@ -21,7 +21,7 @@ _TEXT_CODE = ("udfs/prompts.py", "udfs/parsing.py", "udfs/answers.py", "conf/pro
 _CODE = {
     "ingest": ("jobs/_sources.py",),
     "condition": (),
-    "fit": ("jobs/_fit_inputs.py",),
+    "fit": ("jobs/_fit_inputs.py", "conf/rules.toml"),
     "sample": ("jobs/_sample_tables.py", "udfs/sampling.py", "udfs/alias.py", "udfs/naming.py"),
     "write_text": ("jobs/_text_inputs.py", *_TEXT_CODE),
     "validate": ("jobs/_text_inputs.py", "jobs/_metrics.py", *_TEXT_CODE),
