@@ -70,12 +70,16 @@ class Condition:
         values: It holds for these values of a column with a list of values.
         comparison: It holds for numbers that compare so: (`<`, 14).
         presence: `any`: it holds if the column has a value; `null`: if it has none.
+        named: The values as the rule names them (`21*`), which `values` lists in full.
+        left_out: Where a rule names the values for which it does not hold: those, in full.
     """
 
     variable: str
     values: tuple[str, ...] = ()
     comparison: tuple[str, float] | None = None
     presence: str = ""
+    named: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def holds(self, low: float, high: float) -> tuple[bool, bool]:
         """Whether the comparison holds for some, and for all, numbers from `low` to `high`."""
@@ -95,8 +99,9 @@ class Condition:
         if name in BOOLEANS:
             sides = [name if value == "sim" else f"NOT {name}" for value in self.values]
             return sides[0] if len(sides) == 1 else f"{name} IS NOT NULL"
-        listed = ", ".join(f"'{value}'" for value in self.values)
-        return f"{name} IN ({listed})" if len(self.values) > 1 else f"{name} = {listed}"
+        # The shorter list: a rule may leave out a few of hundreds of base groups.
+        listed = ", ".join(f"'{value}'" for value in (self.left_out or self.values))
+        return f"{name} {'NOT ' if self.left_out else ''}IN ({listed})"
 
     def text(self) -> str:
         """The condition for a reader."""
@@ -104,7 +109,9 @@ class Condition:
             return f"{self.variable} {'has a value' if self.presence == ANY else 'is null'}"
         if self.comparison:
             return f"{self.variable} {self.comparison[0]} {self.comparison[1]:g}"
-        return f"{self.variable} = {' or '.join(self.values)}"
+        if self.left_out:
+            return f"{self.variable} is not {' or '.join(self.named)}"
+        return f"{self.variable} = {' or '.join(self.named)}"
 
 
 @dataclass(frozen=True)
@@ -333,7 +340,9 @@ def _condition(
     kept = tuple(value for value in domain if (value in chosen) != negated)
     if not kept:
         raise fail("nothing is left")
-    return Condition(variable, values=kept)
+    return Condition(
+        variable, values=kept, named=tuple(texts), left_out=tuple(v for v in domain if negated and v in chosen)
+    )
 
 
 def _near(word: str, known: Sequence[str]) -> str:

@@ -24,7 +24,7 @@ _CODE = {
     "fit": ("jobs/_fit_inputs.py", "conf/rules.toml"),
     "sample": ("jobs/_sample_tables.py", "udfs/sampling.py", "udfs/alias.py", "udfs/naming.py"),
     "write_text": ("jobs/_text_inputs.py", *_TEXT_CODE),
-    "validate": ("jobs/_text_inputs.py", "jobs/_metrics.py", *_TEXT_CODE),
+    "validate": ("jobs/_text_inputs.py", "jobs/_metrics.py", "jobs/_rule_check.py", *_TEXT_CODE),
     "publish": ("jobs/_exports.py", "jobs/_card.py"),
 }
 _NO_ROWS = ("dictionary.py",)  # in census/, but no row depends on it
