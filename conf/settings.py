@@ -280,6 +280,11 @@ def network() -> dict[str, Node]:
     return nodes
 
 
+def rules() -> dict[str, Any]:
+    """The structural zeros of `rules.toml` as they stand there; `census.rules.load` reads them."""
+    return tomllib.loads(text("rules.toml"))
+
+
 def quality_bounds() -> tuple[Bound, ...]:
     """The bounds of the quality gate."""
     return tuple(Bound(**entry) for entry in tomllib.loads(text("quality.toml"))["bound"])

@@ -26,6 +26,7 @@ from conf.settings import STAGES, Config, SettingsError
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
 
+    from census.rules import Rule
     from jobs._screen import Screen
 
 log = logging.getLogger(__name__)
@@ -454,6 +455,52 @@ def status_rows(config: Config, history: Sequence[Row]) -> list[dict[str, object
                 }
             )
     return rows
+
+
+@app.command()
+def rules(as_json: Json = False) -> None:
+    """List the structural zeros: what no person can be, when, why, and by which law or definition.
+
+    --json adds the SQL over core_persona__attribute and how many surveyed persons break the rule.
+
+    Example:
+
+      povo rules --json
+    """
+
+    def work() -> None:
+        from jobs import _rule_check
+        from jobs._screen import Screen
+
+        rows = rule_rows(_rule_check.packaged())
+        if as_json:
+            typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+            return
+        columns = ["name", "who", "what", "why", "source"]
+        Screen(quiet=True).table(
+            f"{len(rows)} structural zeros: who cannot be what", columns, [[r[c] for c in columns] for r in rows]
+        )
+
+    _guard(work)
+
+
+def rule_rows(found: Sequence[Rule]) -> list[dict[str, str]]:
+    """One row a rule, in words and as SQL."""
+    from census.rules import violation_sql
+
+    return [
+        {
+            "name": rule.name,
+            "who": " and ".join(condition.text() for condition in rule.conditions[1:]) or "anybody",
+            "what": rule.conditions[0].text(),
+            "why": rule.why,
+            "source": rule.source,
+            "surveyed": rule.survey,
+            "by": rule.by or "table",
+            "sql": violation_sql(rule),
+        }
+        for rule in found
+    ]
 
 
 @app.command()

@@ -84,7 +84,7 @@ class Screen:
         """A small table."""
         shown = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
         for column in columns:
-            shown.add_column(column)
+            shown.add_column(column, overflow="fold")
         for row in rows:
             shown.add_row(*row)
         out = Console(highlight=False)

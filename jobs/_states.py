@@ -22,10 +22,10 @@ _TEXT_CODE = ("udfs/prompts.py", "udfs/parsing.py", "udfs/answers.py", "conf/pro
 _CODE = {
     "ingest": ("jobs/_sources.py", "jobs/_microdata.py"),
     "condition": (),
-    "fit": ("jobs/_fit_inputs.py",),
+    "fit": ("jobs/_fit_inputs.py", "conf/rules.toml"),
     "sample": ("jobs/_sample_tables.py", "udfs/sampling.py", "udfs/alias.py", "udfs/naming.py"),
     "write_text": ("jobs/_text_inputs.py", *_TEXT_CODE),
-    "validate": ("jobs/_text_inputs.py", "jobs/_metrics.py", *_TEXT_CODE),
+    "validate": ("jobs/_text_inputs.py", "jobs/_metrics.py", "jobs/_rule_check.py", *_TEXT_CODE),
     "publish": ("jobs/_exports.py", "jobs/_card.py"),
 }
 _WHOLE_BYTES = 64 * 1024 * 1024  # a user's file up to this size counts with its content

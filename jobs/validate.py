@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from census import tables
 from census.errors import IncompleteError
 from conf.settings import Config
-from jobs import _cli, _journal, _locks, _metrics, _runlog, _storage, _text_inputs
+from jobs import _cli, _journal, _locks, _metrics, _rule_check, _runlog, _storage, _text_inputs
 from jobs._runlog import RunReport
 from jobs._text_inputs import Facts
 from udfs import parsing
@@ -58,6 +58,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
 
     Raises:
         IncompleteError: Not every record of a state is accepted; says how many and for which reasons.
+        QualityGateError: A person breaks a structural zero.
     """
     writes = (tables.TEXT, tables.REJECTION, tables.METRIC)
     with _runlog.stage(spark, config, "validate", writes=writes, reads=(tables.RESPONSE, tables.ATTRIBUTE)) as report:
@@ -66,6 +67,11 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         _text_inputs.require_adults(config)
         _journal.merge(spark, config)
         ufs = list(report.todo)
+        # All chosen states, those that did not change as well: the rows of Brazil hold them together.
+        measured = list(config.run.ufs)
+        people = _storage.read(spark, config.data_dir, tables.ATTRIBUTE, measured)
+        zeros = _rule_check.count(people, _rule_check.packaged())
+        _rule_check.require(zeros)
         # Read once, written twice: the old rejections are an input of the new ones.
         built = build(
             _text_inputs.records(spark, config, ufs).repartition(config.spark.shuffle_partitions, "uuid"),
@@ -87,9 +93,9 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         if missing or accepted == 0:
             raise IncompleteError(_explain(spark, config, ufs, missing))
         report.progress("measuring the set")
-        # All chosen states, those that did not change as well: the row of Brazil holds them together.
-        measured = list(config.run.ufs)
-        metrics = _metrics.measure(spark, config, measured, _locks.run_id())
+        metrics = _metrics.measure(spark, config, measured, _locks.run_id()).unionByName(
+            _rule_check.metrics(spark, zeros)
+        )
         states = ", ".join(repr(uf) for uf in [*measured, "BR"])
         _storage.replace_where(metrics, config.data_dir, tables.METRIC, f"uf IN ({states})", metadata=report.metadata)
     return report

@@ -1,0 +1,117 @@
+"""Structural zeros in the persons drawn: nobody may break a rule of conf/rules.toml.
+
+Reads   core_persona__attribute
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from census import rules, tables
+from census.errors import QualityGateError
+from census.rules import Rule
+from conf import settings
+from conf.settings import Config
+from jobs import _locks, _storage
+
+NATIONAL = "BR"
+TOTAL = "structural-zero violations"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the persons of some states show.
+
+    Attributes:
+        persons: State -> persons checked.
+        broken: State -> rule -> persons who break it, where any does.
+        examples: Rule -> a person who breaks it.
+    """
+
+    persons: dict[str, int]
+    broken: dict[str, dict[str, int]]
+    examples: dict[str, int]
+
+    def by_rule(self) -> dict[str, int]:
+        """Rule -> persons of all states who break it, worst first; rules that hold are left out."""
+        total: dict[str, int] = {}
+        for counts in self.broken.values():
+            for name, persons in counts.items():
+                total[name] = total.get(name, 0) + persons
+        return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
+
+
+@cache
+def packaged() -> tuple[Rule, ...]:
+    """The rules of conf/rules.toml."""
+    file = settings.sources()["occupation_cod"].file
+    packed = resources.files("census").joinpath("reference", file).read_bytes()
+    cods = [row["cod"] for row in csv.DictReader(io.StringIO(gzip.decompress(packed).decode("utf-8")))]
+    return rules.load(settings.rules(), cods)
+
+
+def check(spark: SparkSession, config: Config, ufs: list[str]) -> DataFrame:
+    """Rows of `ops_quality__metric`: persons who break each rule, over all states, and any rule, by state."""
+    return metrics(spark, count(_storage.read(spark, config.data_dir, tables.ATTRIBUTE, ufs), packaged()))
+
+
+def count(people: DataFrame, checked: tuple[Rule, ...]) -> Found:
+    """Count who breaks which rule, in one aggregation; examples are looked up only for a rule that is broken.
+
+    Args:
+        people: One row a person, columns of `core_persona__attribute`.
+    """
+    breaks = {rule.name: F.expr(rules.violation_sql(rule)) for rule in checked}
+    # Named by place: a name of a rule may be longer than a column name should be.
+    sums = [F.sum(F.when(broken, 1).otherwise(0)).alias(f"r{i}") for i, broken in enumerate(breaks.values())]
+    counted = people.groupBy("uf").agg(F.count("*").alias("persons"), *sums).collect()
+    persons = {row["uf"]: row["persons"] for row in counted}
+    broken = {row["uf"]: {name: row[f"r{i}"] for i, name in enumerate(breaks) if row[f"r{i}"]} for row in counted}
+    examples = {}
+    for name in dict.fromkeys(name for counts in broken.values() for name in counts):
+        examples[name] = people.where(breaks[name]).agg(F.min("person_id")).collect()[0][0]
+    return Found(persons, broken, examples)
+
+
+def metrics(spark: SparkSession, found: Found) -> DataFrame:
+    """Rows of `ops_quality__metric` in the family `set`: `rule: <name>` for each rule, and the total of each state."""
+    everyone, total = sum(found.persons.values()), found.by_rule()
+    rows = [(NATIONAL, f"rule: {rule.name}", total.get(rule.name, 0), everyone, rule.source) for rule in packaged()]
+    rows.append((NATIONAL, TOTAL, sum(total.values()), everyone, "conf/rules.toml"))
+    rows += [
+        (uf, TOTAL, sum(found.broken[uf].values()), persons, "conf/rules.toml")
+        for uf, persons in sorted(found.persons.items())
+    ]
+    run_id = _locks.run_id()
+    full = [
+        (run_id, uf, "set", name, float(value), None, None, 0.0, value == 0, None, source, n)
+        for uf, name, value, n, source in rows
+    ]
+    return spark.createDataFrame(full, tables.METRIC.schema).coalesce(1)
+
+
+def require(found: Found) -> None:
+    """Stop if anyone breaks a rule.
+
+    Raises:
+        QualityGateError: Names the worst rules, how many break each, and a person who does.
+    """
+    total = found.by_rule()
+    if not total:
+        return
+    said = [f"{name} ({persons:,}, for example person_id {found.examples[name]})" for name, persons in total.items()]
+    more = f" and {len(said) - 3} more rules" if len(said) > 3 else ""
+    raise QualityGateError(
+        f"{sum(total.values()):,} violations of structural zeros among {sum(found.persons.values()):,} persons: "
+        f"{', '.join(said[:3])}{more}. `povo rules` says why each holds; a table of the model gives what is "
+        "impossible: run `povo fit --force` and draw the persons again.",
+        rules=total,
+    )

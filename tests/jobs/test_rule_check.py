@@ -1,0 +1,100 @@
+"""Structural zeros in drawn persons: counted in one pass, and a run stops at the first of them."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from census import codes, tables
+from census.errors import QualityGateError
+from jobs import _cli, _rule_check
+
+
+def make_person(number: int, uf: str = "AC", **given: object) -> dict[str, object]:
+    """A grown woman who works as a physician, as every rule allows."""
+    person: dict[str, object] = {
+        "person_id": codes.STATE_OF[uf].code * 10**10 + number,
+        "uuid": f"{number:032x}",
+        "uf": uf,
+        "municipality_code": "1200401",
+        "sex": "F",
+        "age_years": 40,
+        "zone": "urbana",
+        "race": "parda",
+        "education_level": "Superior completo",
+        "marital_status": "Casado",
+        "in_union": True,
+        "religion": "católica",
+        "activity": "ocupado",
+        "occupation_group": codes.OCCUPATION_GROUPS[1],
+        "occupation_cod": "2211",
+        "occupation_cbo": "225125",
+        "occupation_title": "Médica",
+        "position": "conta própria",
+        "is_mei": False,
+        "income_brl": 9000.0,
+        "former_occupation_title": None,
+        "first_name": "Ana",
+        "middle_name": "",
+        "last_name": "Souza",
+        **dict.fromkeys(codes.TRAITS, 50.0),
+        "model_version": "0" * 12,
+        "seed": 1,
+    }
+    return person | given
+
+
+def found(spark, *people: dict[str, object]) -> _rule_check.Found:
+    rows = [tuple(person[name] for name in tables.ATTRIBUTE.column_names) for person in people]
+    return _rule_check.count(spark.createDataFrame(rows, tables.ATTRIBUTE.schema), _rule_check.packaged())
+
+
+def test_persons_within_the_rules_pass_and_every_rule_gets_its_row(spark):
+    child = dict.fromkeys(
+        ("religion", "activity", "occupation_group", "occupation_cod", "occupation_cbo", "occupation_title", "position",
+         "is_mei", "income_brl", *codes.TRAITS)
+    )  # fmt: skip
+    result = found(
+        spark,
+        make_person(1),
+        make_person(2, age_years=4, education_level=None, marital_status="Solteiro", in_union=False, **child),
+        make_person(3, "SE"),
+    )
+    _rule_check.require(result)
+    rows = _rule_check.metrics(spark, result).collect()
+    named = {(row["uf"], row["name"]): row for row in rows}
+    assert len(rows) == len(named) == len(_rule_check.packaged()) + 3
+    assert {row["family"] for row in rows} == {"set"}
+    assert all(row["passed"] and row["value"] == row["bound"] == 0 for row in rows)
+    assert [named[uf, _rule_check.TOTAL]["n"] for uf in ("BR", "AC", "SE")] == [3, 2, 1]
+
+
+def test_a_broken_rule_stops_with_its_name_how_many_break_it_and_one_of_them(spark):
+    result = found(
+        spark,
+        make_person(7, education_level=codes.EDUCATION_LEVELS[0]),
+        make_person(5, education_level=codes.EDUCATION_LEVELS[2]),
+        make_person(9, "SE", is_mei=True),
+    )
+    with pytest.raises(QualityGateError) as caught:
+        _rule_check.require(result)
+    message = str(caught.value)
+    assert message.startswith("3 violations of structural zeros among 3 persons: physicians_hold_a_degree (2, ")
+    assert f"person_id {12 * 10**10 + 5})" in message
+    assert "no_mei_in_health_professions (1, " in message
+    broken = {row["name"]: row for row in _rule_check.metrics(spark, result).collect() if not row["passed"]}
+    assert broken["rule: physicians_hold_a_degree"]["value"] == 2
+
+
+def test_the_command_lists_every_rule_with_its_reason():
+    shown = CliRunner().invoke(_cli.app, ["rules"])
+    assert shown.exit_code == 0
+    assert f"{len(_rule_check.packaged())} structural zeros" in shown.stdout
+    flat = re.sub(r"\s+", " ", shown.stdout)
+    assert "physicians_hold_a_degree" in flat and "Lei 12.842/2013" in flat
+    rows = json.loads(CliRunner().invoke(_cli.app, ["rules", "--json"]).stdout)
+    assert [row["name"] for row in rows] == [rule.name for rule in _rule_check.packaged()]
+    assert all(row[key] for row in rows for key in ("who", "what", "why", "source", "sql", "by"))
