@@ -27,7 +27,8 @@ _CODE = {
     "validate": ("jobs/_text_inputs.py", "jobs/_metrics.py", *_TEXT_CODE),
     "publish": ("jobs/_exports.py", "jobs/_card.py"),
 }
-_NO_ROWS = ("dictionary.py", "questions.py", "inference.py", "network_files.py", "comparison.py")  # in census/, but no row depends on it
+# In census/, but no row depends on them.
+_NO_ROWS = ("dictionary.py", "questions.py", "inference.py", "network_files.py", "comparison.py")
 _SETTINGS = {
     "ingest": ("ingest",),
     "condition": ("condition",),
