@@ -224,3 +224,12 @@ def test_a_table_that_is_off_one_is_refused_with_its_name(nodes):
         inference.bayesian_network(broken)
     with pytest.raises(FitError, match="race: its table has shape"):
         inference.bayesian_network([replace(n, table=n.table[:1]) if n.name == "race" else n for n in nodes])
+
+
+def test_sex_and_age_come_from_the_numbering_where_the_network_has_none(nodes):
+    drawn = [node for node in nodes if node.name not in ("sex", "age_band")]
+    rooted = inference.with_roots(drawn, AGES)
+    assert [node.name for node in rooted] == [node.name for node in nodes]
+    found = law(ask("P(sex, age_band | uf=AC)", state(rooted)))
+    assert found[("M", "80+")] == pytest.approx(AGES[1, 80:].sum() / AGES.sum())
+    assert inference.with_roots(nodes, AGES) == nodes
