@@ -101,8 +101,8 @@ AGE_BANDS = tuple(
 # Coarser ages, for tables with many other parents: unions of bands.
 _AGE_CLASS_STARTS = (0, 18, 25, 30, 40, 50, 60)
 AGE_CLASSES = ("0-17", "18-24", "25-29", "30-39", "40-49", "50-59", "60+")
-_CAREER_STAGE_STARTS = (0, 25, 40, 55)
-CAREER_STAGES = ("0-24", "25-39", "40-54", "55+")
+_CAREER_STAGE_STARTS = (0, 18, 25, 40, 55)
+CAREER_STAGES = ("0-17", "18-24", "25-39", "40-54", "55+")
 FIRST_ADULT_BAND = AGE_BANDS.index("18-19")
 MAX_AGE_YEARS = 100
 

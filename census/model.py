@@ -38,6 +38,7 @@ DOMAINS: dict[str, tuple[str, ...]] = {
     "activity": codes.ACTIVITIES,
     "occupation_group": codes.OCCUPATION_GROUPS,
     "position": codes.POSITIONS,
+    "may_be_mei": codes.MEI,
     "is_mei": codes.MEI,
     "pay_class": PAY_CLASSES,
     "earning_class": EARNING_CLASSES,

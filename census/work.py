@@ -246,24 +246,24 @@ def raked_positions(table: Array, workers: Array, shares: Sequence[tuple[tuple[i
 
 # ---------------------------------------------------------------------------------------------------- MEI
 # Great groups without a single MEI trade: professions that need a degree, farming, police and forces.
-_NO_MEI_GROUPS = (1, 5, 9)
+NO_MEI_GROUPS = (1, 5, 9)
 
 
-def mei(own_account: Array, formal: Array, share: Array, national_share: float) -> Array:
-    """P(MEI | state, group, position): own account only, level of each state from the MEI registers.
+def mei(own_account: Array, formal: Array, trades: NDArray[np.bool_], share: Array, national_share: float) -> Array:
+    """P(MEI | state, COD, may be one): level of each state from the MEI registers, the same in every trade allowed.
 
     Args:
-        own_account: (states, groups) expected own-account workers.
+        own_account: (states, COD) expected own-account workers of 18 and over.
         formal: (states,) expected employees with a contract or statute.
+        trades: (COD,) whether the occupation holds a trade that a MEI may have.
         share: (states,) MEI over formal workers; NaN where not published.
         national_share: The same for Brazil.
     """
     share = np.where(np.isnan(share), national_share, share)
     # Formal workers = employees + MEI (who counts both); solved for the MEI.
     wanted = formal * share / (1 - share)
-    allowed = np.array([group not in _NO_MEI_GROUPS for group in range(GROUPS)])
-    chance = np.minimum(wanted / np.maximum((own_account * allowed).sum(axis=1), 1.0), 0.95)
-    table = np.zeros((STATES, GROUPS, len(codes.POSITIONS), 2))
-    table[:, :, codes.POSITIONS.index("conta própria"), 1] = chance[:, None] * allowed
+    chance = np.minimum(wanted / np.maximum((own_account * trades).sum(axis=1), 1.0), 0.95)
+    table = np.zeros((STATES, len(trades), 2, 2))
+    table[:, :, 1, 1] = chance[:, None] * trades
     table[..., 0] = 1 - table[..., 1]
     return table

@@ -71,6 +71,13 @@ _MODEL_TRIPLES = (
     ("race", "education_level", "occupation_group"),
     ("sex", "race", INCOME),
 )
+# What stands for a variable that others determine.
+_SHOWN_AS = {
+    "age_class": "age_band",
+    "career_stage": "age_band",
+    "pay_class": "occupation_group",
+    "may_be_mei": "position",
+}
 _MAX_PAIR_CELLS = 400  # a pair of more cells has too few persons in each to be read at the usual sizes
 _OTHER_RELIGION = "resto"  # the published shares leave espírita, umbanda e candomblé and outra together
 _MENTIONS = {
@@ -292,7 +299,12 @@ def _pairs() -> list[tuple[str, ...]]:
     for column in _MODEL_SINGLES:
         node = "earning_class" if column == INCOME else column
         for parent in network[node].parents:
-            known = {"age_class": "age_band", "career_stage": "age_band", "pay_class": "occupation_group"}
+            known = {
+                "age_class": "age_band",
+                "career_stage": "age_band",
+                "pay_class": "occupation_group",
+                "may_be_mei": "position",
+            }
             parent = known.get(parent, parent)
             if parent != "uf" and sizes.get(parent, 10**9) * sizes.get(column, 10**9) <= _MAX_PAIR_CELLS:
                 found.append((parent, column))

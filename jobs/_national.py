@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from census import axes, block, codes, counts, income, model, unions, work
+from census import axes, block, codes, counts, income, model, rules, unions, work
 from census.errors import FitError
 from census.estimation import masked, normalised
 from census.network import NodeTable
+from census.rules import Rule
 from conf.settings import Node
 from jobs._fit_inputs import NationalInputs, published
 
@@ -54,9 +55,17 @@ class _Fitter:
     spec: Mapping[str, Node]
     design_effects: Mapping[str, float]
     domains: Mapping[str, tuple[str, ...]]
+    rules: tuple[Rule, ...]
+
+    def allowed(self, node: str, table: Array, parents: Sequence[str]) -> Array:
+        """Put the structural zeros of the rules back."""
+        return masked(table, np.broadcast_to(rules.allowed(self.rules, node, parents, self.domains), table.shape))
 
     def size(self, names: Sequence[str]) -> list[int]:
         return [len(self.domains[name]) for name in names]
+
+    def parents(self, node: str) -> tuple[str, ...]:
+        return self.spec[node].parents
 
     def own(self, node: str) -> tuple[str, ...]:
         return tuple(p for p in self.spec[node].parents if p != "uf")
@@ -115,9 +124,11 @@ def domains_of(cod: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     return model.DOMAINS | {"occupation_cod": cod}
 
 
-def census_block(inputs: NationalInputs, spec: Mapping[str, Node], design_effects: Mapping[str, float]) -> Census:
+def census_block(
+    inputs: NationalInputs, spec: Mapping[str, Node], design_effects: Mapping[str, float], zeros: tuple[Rule, ...]
+) -> Census:
     """Race and schooling of every state, and its zones: what the municipalities are raked to."""
-    fitter = _Fitter(inputs, spec, design_effects, domains_of(inputs.cod))
+    fitter = _Fitter(inputs, spec, design_effects, domains_of(inputs.cod), zeros)
     people = _residents(fitter)
     rural = block.rural_shares(
         inputs.places[["households_urban", "households_rural"]].to_numpy(dtype=float),
@@ -130,10 +141,14 @@ def census_block(inputs: NationalInputs, spec: Mapping[str, Node], design_effect
 
 
 def build(
-    inputs: NationalInputs, census: Census, spec: Mapping[str, Node], design_effects: Mapping[str, float]
+    inputs: NationalInputs,
+    census: Census,
+    spec: Mapping[str, Node],
+    design_effects: Mapping[str, float],
+    zeros: tuple[Rule, ...],
 ) -> list[NodeTable]:
     """The table of every node, in the order of `spec`."""
-    fitter = _Fitter(inputs, spec, design_effects, domains_of(inputs.cod))
+    fitter = _Fitter(inputs, spec, design_effects, domains_of(inputs.cod), zeros)
     tables: dict[str, Array] = {
         name: np.eye(len(model.DOMAINS[name]))[list(classes)] for name, classes in model.COARSER_AGES.items()
     }
@@ -145,18 +160,23 @@ def build(
     zone = fitter.widened("zone", census.zone.table, _ZONE)
     tables["zone"] = fitter.narrowed("zone", normalised(states, zone), states.sum(axis=5), _ZONE)
     tables["marital_status"] = _marital(inputs, people)
+    tables["marital_status"] = fitter.allowed(
+        "marital_status", tables["marital_status"], fitter.parents("marital_status")
+    )
     tables["in_union"] = _union(fitter, people, tables["marital_status"])
+    tables["in_union"] = fitter.allowed("in_union", tables["in_union"], fitter.parents("in_union"))
     tables["religion"] = _religion(inputs.religion, people)
     known["activity"] = fitter.estimated("activity")
     everyone = states.transpose(0, 5, 1, 2, 3, 4)  # the axes of _ACTIVITY
     activity = _activity(inputs, fitter.widened("activity", known["activity"].table, _ACTIVITY)[..., 1], everyone)
+    activity = fitter.allowed("activity", activity, _ACTIVITY)
     tables["activity"] = fitter.narrowed("activity", activity, everyone, _ACTIVITY)
     working = everyone * activity[..., codes.ACTIVITIES.index("ocupado")]
     workers = working.transpose(0, 2, 3, 5, 1, 4)  # the axes of _GROUP
     _occupation(fitter, tables, known, workers)
     by_cod = _workers_by_cod(fitter, tables, workers)
     _position(fitter, tables, known, by_cod)
-    tables["is_mei"] = _mei(fitter, by_cod, tables["position"])
+    tables["may_be_mei"], tables["is_mei"] = _mei(fitter, by_cod, tables["position"])
     _income(fitter, tables, known)
     return _nodes(fitter, tables, known)
 
@@ -197,6 +217,9 @@ def _residents(fitter: _Fitter) -> Array:
         shrink=_CHILD_SHRINK_PERSONS,
     )
     chance = normalised(joint.reshape(*joint.shape[:3], -1)).reshape(joint.shape)
+    # The zeros take nobody away: who cannot have a level has one of the others.
+    race = chance.sum(axis=-1, keepdims=True)
+    chance = race * fitter.allowed("education_level", normalised(chance), ("uf", "sex", "age_band", "race"))
     # Both sexes by the law of 10061 (adults) or alike (children: sex is no target).
     by_band = np.stack([ages[:, band == BAND_OF_AGE].sum(axis=1) for band in range(model.BANDS)], axis=1)
     sexes = np.full((model.STATES, 2, model.BANDS), 0.5)
@@ -358,10 +381,9 @@ def _occupation(fitter: _Fitter, tables: dict[str, Array], known: dict[str, mode
     known["occupation_group"] = fitter.estimated("occupation_group")
     known["occupation_cod"] = fitter.within_groups()
     groups = fitter.widened("occupation_group", known["occupation_group"].table, _GROUP)
-    military = codes.OCCUPATION_GROUPS.index("Membro das forças armadas, policial ou bombeiro militar")
-    groups[:, :, : model.ADULT, ..., military] = 0
-    groups = normalised(groups)
+    groups = fitter.allowed("occupation_group", groups, _GROUP)
     cods = fitter.widened("occupation_cod", known["occupation_cod"].table, _COD)
+    cods = fitter.allowed("occupation_cod", cods, _COD)
     stages = np.array(model.COARSER_AGES["career_stage"])
     groups, cods = work.raked_occupations(groups, cods, workers, structure_2026(fitter.inputs), stages)
     by_group = work.workers_by_group(workers, groups, stages)
@@ -415,6 +437,7 @@ def _position(fitter: _Fitter, tables: dict[str, Array], known: dict[str, model.
     seven = masked(seven, np.broadcast_to(ever[None, :, None, None, None, :], seven.shape))
     split = work.position_split(*_split_counts(inputs.surveys))
     table = work.split_positions(seven, split, inputs.group_of_cod, _POSITION.index("education_level"))
+    table = fitter.allowed("position", table, _POSITION)
     table = work.raked_positions(table, by_cod, _position_levels(inputs.published))
     tables["position"] = fitter.narrowed("position", table, by_cod, _POSITION)
 
@@ -447,16 +470,27 @@ def _position_levels(figures: pd.DataFrame) -> list[tuple[tuple[int, ...], float
     ]
 
 
-def _mei(fitter: _Fitter, by_cod: Array, position: Array) -> Array:
+def _mei(fitter: _Fitter, by_cod: Array, position: Array) -> tuple[Array, Array]:
+    """Who may be a MEI (position x age band), and P(MEI | state, COD, may be)."""
     inputs = fitter.inputs
     expected = by_cod[..., None] * fitter.widened("position", position, _POSITION)
-    workers = expected.sum(axis=(2, 3, 4))
-    own = np.zeros((model.STATES, work.GROUPS))
-    np.add.at(own.T, inputs.group_of_cod, workers[..., codes.POSITIONS.index("conta própria")].T)
+    grown = expected[..., 1:, :].sum(axis=(2, 3, 4))  # age classes from 18 on
+    may_be = np.zeros((len(codes.POSITIONS), model.BANDS, 2))
+    may_be[..., 0] = 1.0
+    own = codes.POSITIONS.index("conta própria")
+    may_be[own, model.ADULT :] = [0.0, 1.0]
     contract = [codes.POSITIONS.index(p) for p in _CONTRACT]
     share = inputs.mei.set_index("uf")["share"].reindex(list(codes.UFS)).to_numpy(dtype=float)
-    national = published(inputs.published, "mei", "MEI / ocupados formais")
-    return work.mei(own, workers[..., contract].sum(axis=(1, 2)), share, national)
+    trades = rules.allowed(fitter.rules, "is_mei", ("occupation_cod",), fitter.domains)[:, 1]
+    trades &= ~np.isin(inputs.group_of_cod, work.NO_MEI_GROUPS)
+    law = work.mei(
+        grown[..., own],
+        expected[..., contract].sum(axis=(1, 2, 3, 4, 5)),
+        trades,
+        share,
+        published(inputs.published, "mei", "MEI / ocupados formais"),
+    )
+    return may_be, law
 
 
 # -------------------------------------------------------------------------------------------------- income

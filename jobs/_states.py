@@ -22,20 +22,41 @@ _TEXT_CODE = ("udfs/prompts.py", "udfs/parsing.py", "udfs/answers.py", "conf/pro
 _CODE = {
     "ingest": ("jobs/_sources.py", "jobs/_microdata.py"),
     "condition": (),
-    "fit": ("jobs/_fit_inputs.py", "conf/rules.toml"),
-    "sample": ("jobs/_sample_tables.py", "jobs/_model_tables.py", "udfs/sampling.py", "udfs/alias.py", "udfs/naming.py"),
+    "fit": ("jobs/_fit_inputs.py", "jobs/_national.py", "conf/rules.toml"),
+    "sample": (
+        "jobs/_sample_tables.py",
+        "jobs/_model_tables.py",
+        "udfs/sampling.py",
+        "udfs/alias.py",
+        "udfs/naming.py",
+    ),
     "write_text": ("jobs/_text_inputs.py", *_TEXT_CODE),
     "validate": ("jobs/_text_inputs.py", "jobs/_metrics.py", "jobs/_rule_check.py", "conf/rules.toml", *_TEXT_CODE),
     "publish": ("jobs/_exports.py", "jobs/_card.py"),
 }
 _WHOLE_BYTES = 64 * 1024 * 1024  # a user's file up to this size counts with its content
 # In census/, but no row depends on them.
-_NO_ROWS = ("dictionary.py", "questions.py", "inference.py", "network_files.py", "comparison.py", "assumptions.py", "held_out_fit.py", "structure.py")
+_NO_ROWS = (
+    "dictionary.py",
+    "questions.py",
+    "inference.py",
+    "network_files.py",
+    "comparison.py",
+    "assumptions.py",
+    "held_out_fit.py",
+    "structure.py",
+)
 _SETTINGS = {
     "ingest": ("ingest",),
     "condition": ("condition",),
     "fit": ("fit",),
-    "sample": ("sample.min_age_years", "run.seed", "run.whole"),
+    "sample": (
+        "jobs/_sample_tables.py",
+        "jobs/_model_tables.py",
+        "udfs/sampling.py",
+        "udfs/alias.py",
+        "udfs/naming.py",
+    ),
     "write_text": ("llm.model", "llm.temperature", "llm.top_p", "llm.max_completion_tokens", "llm.reasoning_effort"),
     "validate": ("validation",),
     "publish": ("publish.occupation",),

@@ -23,7 +23,7 @@ from census.errors import SchemaError
 from census.network import NodeTable
 from conf import settings
 from conf.settings import Config, Node
-from jobs import _cli, _fit_inputs, _national, _runlog, _states, _storage
+from jobs import _cli, _fit_inputs, _national, _rule_check, _runlog, _states, _storage
 from jobs._runlog import RunReport
 
 Array = NDArray[np.float64]
@@ -42,10 +42,11 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         inputs = _fit_inputs.read(spark, config.data_dir)
         spec = settings.network()
         effects = dict.fromkeys([*spec, "race_young", "education_young", "partnered"], config.condition.design_effect)
-        census = _national.census_block(inputs, spec, effects)
+        zeros = _rule_check.packaged()
+        census = _national.census_block(inputs, spec, effects, zeros)
         if _states.NATIONAL in report.todo:
             report.progress("fitting the network for Brazil")
-            _store_national(spark, config, inputs, _national.build(inputs, census, spec, effects), spec, report)
+            _store_national(spark, config, inputs, _national.build(inputs, census, spec, effects, zeros), spec, report)
         ufs = [uf for uf in report.todo if uf != _states.NATIONAL]
         if ufs:
             _number(spark, config, women_targets(inputs.education), ufs, report)

@@ -23,7 +23,16 @@ _WORKS = codes.ACTIVITIES.index("ocupado")
 _LOOKS, _RETIRED = codes.ACTIVITIES.index("desocupado"), codes.ACTIVITIES.index("aposentado")
 _LAST_WORK_BAND = codes.AGE_BANDS.index("60-64")
 # Who does not work has none of these.
-WORK = ("occupation_group", "occupation_cod", "pay_class", "position", "is_mei", "earning_class", "income_band")
+WORK = (
+    "occupation_group",
+    "occupation_cod",
+    "pay_class",
+    "position",
+    "may_be_mei",
+    "is_mei",
+    "earning_class",
+    "income_band",
+)
 # Streams of the mixer; a number is given once and never to another variable.
 FORMER_GROUP, FORMER_COD, FORMER_TITLE, INCOME_POINT, TITLE = 32, 33, 34, 13, 14
 _GUIDE_BITS = 8  # persons per entry of the guide to the numbering, as a power of two

@@ -29,6 +29,7 @@ VARIABLES = {
     "occupation_group": "grupo de ocupação",
     "occupation_cod": "ocupação",
     "position": "posição na ocupação",
+    "may_be_mei": "possibilidade de ser MEI",
     "is_mei": "MEI",
     "income_band": "renda",
 }

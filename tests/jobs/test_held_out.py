@@ -155,7 +155,7 @@ def test_a_held_out_table_in_another_unit_is_refused_in_one_sentence(spark, tmp_
     mine.write_text("\n".join([header, *shares]))
     config = settings.load((), (f"sources.{name}.path={mine}",), {"run.data": str(tmp_path / "data")})
     with pytest.raises(
-        SourceError, match="atlas.csv is not the table that is expected, or is in another unit: per cent"
+        SourceError, match=r"atlas\.csv is not the table that is expected, or is in another unit: per cent"
     ):
         _held_out._good(spark, config, name)
     assert SourceOverride(path=str(mine)) == config.sources[name]
