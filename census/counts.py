@@ -42,7 +42,7 @@ _UNIVERSES = {
     "earning_class": f"{_MAIN} AND is_working",
 }
 # Families that no node of the network names: what is known of children, and the age profile of unions.
-_FURTHER = {
+FURTHER = {
     "race_young": Family("race", ("sex", "age_band"), "source = 'pnadc_2017t1' AND age_years < 18"),
     "education_young": Family(
         "education_level", ("sex", "age_band", "race"), f"{_MAIN} AND age_years BETWEEN 5 AND 17"
@@ -61,7 +61,7 @@ def survey_families(parents: Mapping[str, tuple[str, ...]]) -> dict[str, Family]
         node: Family(ASKED.get(node, node), tuple(ASKED.get(p, p) for p in parents[node] if p != "uf"), universe)
         for node, universe in _UNIVERSES.items()
     }
-    return of_network | _FURTHER
+    return of_network | FURTHER
 
 
 PARTNER_GAP_YEARS = 15  # a larger gap is more often parent and child

@@ -13,7 +13,7 @@ Source: Särndal, Swensson, Wretman 1992, 5.5 and 2.10; with replacement within 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -165,3 +165,14 @@ def linearised(
         within = np.bincount(group, d**2, len(groups)) - np.bincount(group, d, len(groups)) ** 2 / group_upas
         squares[:, x] = np.bincount(group_cell, factor * within, cells)
     return np.divide(squares, (total**2)[:, None], out=np.zeros_like(squares), where=total[:, None] > 0)
+
+
+def by_family(effects: pd.DataFrame, families: Iterable[str]) -> dict[str, float]:
+    """Design effect within the cells of each family.
+
+    A family whose cells are all too small to tell has that of a state's margin; one that the sample does not cluster
+    (2017T1 has no UPA) the mean of the others. None is under 1: weights alone never make a sample better.
+    """
+    known = effects.pivot(index="family", columns="level", values="design_effect").reindex(columns=["br", "uf"])
+    found = known["br"].fillna(known["uf"])
+    return {name: max(float(found.get(name, found.mean())), 1.0) for name in families}

@@ -585,6 +585,18 @@ RESIDUAL = Table(
     ),
     key=("municipality_code",),
 )
+DESIGN_EFFECT = Table(
+    "core_model__design_effect",
+    "Design effects of the survey families, linearised over UPAs within strata; from a fixed share of the UPAs.",
+    (
+        Column("family", _S, "Family of the network."),
+        Column("level", _S, "uf: margin of a state; br: cell of the parents in Brazil.", "level IN ('uf', 'br')"),
+        Column("design_effect", _D, "Variance over that of a simple random sample with the same weights."),
+        Column("cells", _L, "Cells of 30 effective persons or more that it rests on."),
+    ),
+    key=("family", "level"),
+    partition_by=(),
+)
 INCOME_POINT = Table(
     "core_model__income_point",
     "Quantiles of the income of the main job within each income band, PNADC 2018T2, all of Brazil.",

@@ -42,7 +42,7 @@ def marital(candidates: Array, voters: Array, people: Array, married: float, lev
     return table
 
 
-def union(partnered: Weighted, married: Array, persons: Array, share: float) -> Array:
+def union(partnered: Weighted, married: Array, persons: Array, share: float, *, design_effect: float) -> Array:
     """P(in union | sex, band, marital status).
 
     The published nature of unions leaves about as many civil marriages as there are married people, so the married
@@ -54,7 +54,9 @@ def union(partnered: Weighted, married: Array, persons: Array, share: float) -> 
         persons: (2, bands) residents.
         share: Persons in union over persons of 10 and over (Censo 2022).
     """
-    profile = smoothed(partnered.weights.sum(axis=0), partnered.squares.sum(axis=0), design_effect=1.75)[..., 1]
+    profile = smoothed(partnered.weights.sum(axis=0), partnered.squares.sum(axis=0), design_effect=design_effect)[
+        ..., 1
+    ]
     wanted = share * persons[:, codes.AGE_BANDS.index("10-13") :].sum()
     low, high = -3.0, 3.0
     for _ in range(60):

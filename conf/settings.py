@@ -82,7 +82,7 @@ class Ingest(_Section):
 
 
 class Condition(_Section):
-    design_effect: float = Field(ge=1)
+    design_upa_share: float = Field(gt=0, le=1)
 
 
 class Fit(_Section):
@@ -94,7 +94,7 @@ class Fit(_Section):
 
 
 class Sample(_Section):
-    min_age_years: int = Field(ge=0, le=100)
+    min_age_years: Literal[0, 18]  # everyone, or adults: nothing between can be cut out of the numbering
     batch_rows: int = Field(ge=1)
 
 

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from census.errors import ConfigError, PovoError
+from census.errors import ConfigError, PovoError, QualityGateError
 from conf import settings
 from conf.settings import STAGES, Config, SettingsError
 
@@ -106,9 +106,14 @@ def _config(
     if data is not None:
         options["run.data"] = data
     try:
-        return settings.load(tuple(conf or ()), tuple(sets or ()), options)
+        config = settings.load(tuple(conf or ()), tuple(sets or ()), options)
     except SettingsError as error:
         raise ConfigError(str(error)) from error
+    if config.run.total:
+        from jobs import _states
+
+        _states.records(config)  # a total that leaves a state empty is a wrong setting
+    return config
 
 
 @contextmanager
@@ -245,15 +250,21 @@ def run(
         _runlog.forced = set(STAGES) if force else set()
         started = time.monotonic()
         with _session(config, quiet) as (spark, screen):
-            reports = _pipeline.run(spark, config, first=first, last=end, done=screen.stage_over)
+
+            def write_report() -> None:
+                screen.hear("report", "writing the report", None, None)
+                screen.stage_over(_pipeline.step("report")(spark, config))
+
+            try:
+                reports = _pipeline.run(spark, config, first=first, last=end, done=screen.stage_over)
+            except QualityGateError:
+                write_report()  # the page shows which figure is outside its bound
+                raise
             page = config.data_dir / "report" / "index.html"
             if STAGES.index(end) >= STAGES.index("sample") and (any(r.todo for r in reports) or not page.exists()):
-                screen.hear("report", "writing the report", None, None)
-                began = time.monotonic()
-                _pipeline.step("report")(spark, config)
-                screen.hear("report", f"written in {time.monotonic() - began:.1f} s", None, None)
+                write_report()
         if not quiet:
-            _summary(config, end, time.monotonic() - started)
+            _summary(config, end, time.monotonic() - started, screen.times)
 
     _guard(work)
 
@@ -277,7 +288,7 @@ def _last_stage(config: Config, first: str, last: str | None) -> str:
     return end
 
 
-def _summary(config: Config, end: str, seconds: float) -> None:
+def _summary(config: Config, end: str, seconds: float, times: Mapping[str, float]) -> None:
     from jobs import _states
     from jobs._screen import console
 
@@ -289,22 +300,29 @@ def _summary(config: Config, end: str, seconds: float) -> None:
     )
     where = config.data_dir
     published = end == STAGES[-1]
-    table = where / "tables" / ("out_personas__persona" if published else "core_persona__attribute")
+    table = "out_personas__persona" if published else "core_persona__attribute"
     what = "state, sex, count(*) AS records" if published else "uf, sex, count(*) AS persons"
     keys = "state, sex" if published else "uf, sex"
-    console.print(f"\n[bold]Done in {seconds:.0f} s.[/bold] Records: {made}; seed {config.run.seed}.")
+    drawn = STAGES.index(end) >= STAGES.index("sample")
+    records = f" Records: {made}; seed {config.run.seed}." if drawn else ""
+    console.print(f"\n[bold]Done in {seconds:.0f} s.[/bold]{records}")
+    if times:
+        console.print(f"  took     {', '.join(f'{stage} {spent:.0f} s' for stage, spent in times.items())}")
+    console.print(f"  tables   {where / 'tables'}")
     if published:
-        console.print(f"  tables   {where / 'tables'}")
         console.print(f"  export   {where / 'export' / 'huggingface'}")
-    console.print(f"  report   {where / 'report' / 'index.html'}")
+    if drawn:
+        console.print(f"  report   {where / 'report' / 'index.html'}")
     if not config.llm.endpoints and STAGES.index(end) > STAGES.index("sample"):
         console.print(
             "  [yellow]The texts were written by povo-offline-writer, a grammar, not by a language model.[/yellow]"
         )
-    if STAGES.index(end) >= STAGES.index("sample"):
-        console.print("\nTry next, in Spark SQL:")
-        console.print(f"  SELECT {what} FROM delta.`{table}` GROUP BY {keys} ORDER BY {keys}", soft_wrap=True)
-    console.print("  povo status      what is done, by state and stage")
+    console.print("\nTry next:")
+    if drawn:
+        query = f"SELECT {what} FROM {table} GROUP BY {keys} ORDER BY {keys}"
+        console.print(f'  povo sql "{query}"', soft_wrap=True, highlight=False)
+        console.print('  povo ask "P(occupation_group | uf=AC, sex=F)"   the fitted model, exactly', highlight=False)
+    console.print("  povo status      what is done, by state and stage", highlight=False)
 
 
 def _stage_command(stage: str, help_text: str) -> None:
@@ -324,6 +342,10 @@ def _stage_command(stage: str, help_text: str) -> None:
             from jobs import _pipeline, _runlog
 
             config = _config(uf, records, total, whole, seed, data, conf, set_)
+            if STAGES.index(stage) > STAGES.index("sample"):
+                from jobs import _text_inputs
+
+                _text_inputs.require_adults(config)
             _runlog.forced = {stage} if force else set()
             with _session(config, quiet) as (spark, screen):
                 screen.stage_over(_pipeline.step(stage)(spark, config))
@@ -455,6 +477,43 @@ def status_rows(config: Config, history: Sequence[Row]) -> list[dict[str, object
                 }
             )
     return rows
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(metavar="QUERY", show_default=False)],
+    data: Data = None,
+    conf: Conf = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Run one Spark SQL query over the tables of a data folder, by their names.
+
+    Examples:
+
+      povo sql "SELECT uf, sex, count(*) AS persons FROM core_persona__attribute GROUP BY uf, sex"
+
+      povo sql "SHOW VIEWS"    (every table there is)
+    """
+
+    def work() -> None:
+        from census import tables
+        from jobs import _storage
+
+        config = _config(None, None, None, False, None, data, conf, set_)
+        _storage.require_tables(config.data_dir)
+        with _session(config, quiet=True) as (spark, screen):
+            for table in tables.ALL:
+                if _storage.exists(config.data_dir, table):
+                    _storage.read(spark, config.data_dir, table).createOrReplaceTempView(table.name)
+            rows, columns = _storage.query(spark, query)
+        if as_json:
+            for row in rows:
+                typer.echo(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=str))
+        else:
+            screen.table("", columns, [["" if v is None else str(v) for v in row] for row in rows])
+
+    _guard(work)
 
 
 @app.command()

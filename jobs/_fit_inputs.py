@@ -34,6 +34,7 @@ class NationalInputs:
     occupations: pd.DataFrame
     occupied: pd.DataFrame
     income_points: pd.DataFrame
+    design_effects: pd.DataFrame
     cod: tuple[str, ...]
     group_of_cod: NDArray[np.int64]
 
@@ -75,6 +76,7 @@ def read(spark: SparkSession, data_dir: Path) -> NationalInputs:
         occupations=frame(tables.OCCUPATION_2026),
         occupied=frame(tables.OCCUPIED_2026),
         income_points=frame(tables.INCOME_POINT),
+        design_effects=frame(tables.DESIGN_EFFECT),
         cod=cod,
         group_of_cod=np.array([codes.COD_GROUP_OF_DIGIT[int(code[0])] for code in cod]),
     )

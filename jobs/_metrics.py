@@ -350,7 +350,9 @@ def _outside(
         .toPandas()
     )
     totals = counted.groupby("uf")[["persons", "squares"]].sum()
-    effective = totals["persons"] ** 2 / totals["squares"] / config.condition.design_effect
+    effective = (
+        totals["persons"] ** 2 / totals["squares"] / _model_tables.margin_effect(spark, data_dir, "occupation_group")
+    )
     return [
         _fit(("zone",), have["zone",], homes, HOUSEHOLDS, grades["zone"], against="households"),
         _fit(("religion",), faith, shares, SHARES, grades["religion"], against="published shares"),

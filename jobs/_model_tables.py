@@ -115,6 +115,15 @@ def read(spark: SparkSession, data_dir: Path, ufs: Sequence[str]) -> ModelTables
     )
 
 
+def margin_effect(spark: SparkSession, data_dir: Path, family: str) -> float:
+    """Design effect of a survey family at the margin of a state."""
+    stored = _storage.read(spark, data_dir, tables.DESIGN_EFFECT).where(f"family = '{family}' AND level = 'uf'")
+    row = stored.first()
+    if row is None:
+        raise FitError(f"core_model__design_effect lacks {family}: `povo condition` makes it.", family=family)
+    return max(float(row["design_effect"]), 1.0)
+
+
 def income_points(spark: SparkSession, data_dir: Path) -> tuple[Array, Array]:
     """(bands, steps + 1) quantiles of income within each band, BRL of 2018; (groups,) growth of the mean to 2022."""
     points = _storage.read(spark, data_dir, tables.INCOME_POINT).toPandas()

@@ -295,6 +295,7 @@ def _union(fitter: _Fitter, people: Array, marital: Array) -> Array:
         married / everyone.sum(axis=(2, 3)),
         everyone.sum(axis=(2, 3)),
         share,
+        design_effect=fitter.design_effects["partnered"],
     )
 
 

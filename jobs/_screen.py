@@ -23,6 +23,7 @@ class Screen:
         self._task: TaskID | None = None
         self._stage = ""
         self._began: dict[str, float] = {}
+        self.times: dict[str, float] = {}  # stage -> seconds of all its rounds, in the order of the road
         self._last_line = 0.0
 
     def __enter__(self) -> Screen:
@@ -66,6 +67,8 @@ class Screen:
 
     def stage_over(self, report: RunReport) -> None:
         """One line that stays: what the stage made and how long it took."""
+        if report.todo:
+            self.times[report.job] = self.times.get(report.job, 0.0) + report.seconds
         if self._quiet:
             return
         if self._progress is not None and self._task is not None:
@@ -101,4 +104,5 @@ _UNITS = {
     "write_text": "answers asked",
     "validate": "records accepted",
     "publish": "personas",
+    "report": "figures",
 }

@@ -13,6 +13,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from census.errors import ConfigError
 from conf import settings
 from conf.settings import STAGES, Config
 
@@ -31,7 +32,14 @@ _CODE = {
         "udfs/naming.py",
     ),
     "write_text": ("jobs/_text_inputs.py", *_TEXT_CODE),
-    "validate": ("jobs/_text_inputs.py", "jobs/_metrics.py", "jobs/_rule_check.py", "conf/rules.toml", *_TEXT_CODE),
+    "validate": (
+        "jobs/_text_inputs.py",
+        "jobs/_metrics.py",
+        "jobs/_rule_check.py",
+        "conf/rules.toml",
+        "conf/quality.toml",
+        *_TEXT_CODE,
+    ),
     "publish": ("jobs/_exports.py", "jobs/_card.py"),
 }
 _WHOLE_BYTES = 64 * 1024 * 1024  # a user's file up to this size counts with its content
@@ -78,13 +86,30 @@ def sainte_lague(total: int, weights: Mapping[str, int]) -> dict[str, int]:
     return seats
 
 
+def smallest_total(weights: Mapping[str, int]) -> int:
+    """The least total that gives every state a record."""
+    low, high = len(weights), 2 * len(weights) * max(weights.values()) // min(weights.values()) + len(weights)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if min(sainte_lague(middle, weights).values()) else (middle + 1, high)
+    return low
+
+
 def records(config: Config) -> dict[str, int]:
     """Records asked for in each chosen state; 0 = everyone (`--whole`)."""
     if config.run.whole:
         return dict.fromkeys(config.run.ufs, 0)
     if config.run.total:
         people = population()
-        return sainte_lague(config.run.total, {uf: people[uf] for uf in config.run.ufs})
+        weights = {uf: people[uf] for uf in config.run.ufs}
+        seats = sainte_lague(config.run.total, weights)
+        empty = [uf for uf, n in seats.items() if n == 0]
+        if empty:
+            raise ConfigError(
+                f"--total {config.run.total} leaves {', '.join(empty)} without a record: "
+                f"{smallest_total(weights)} is the least for these states."
+            )
+        return seats
     return dict.fromkeys(config.run.ufs, config.run.records)
 
 

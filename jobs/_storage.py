@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from delta.exceptions import DeltaConcurrentModificationException
 from delta.tables import DeltaTable
-from pyspark.errors import AnalysisException
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -101,6 +101,22 @@ def read(spark: SparkSession, data_dir: Path, table: Table, ufs: Iterable[str] |
         raise SchemaError(f"{table.name} does not exist in {data_dir}: run the earlier stages first (`povo status`).")
     rows = spark.read.format("delta").load(path(data_dir, table))
     return rows if ufs is None else rows.where(F.col("uf").isin(list(ufs)))
+
+
+_SHOWN_ROWS = 1000
+
+
+def query(spark: SparkSession, text: str) -> tuple[list[tuple[object, ...]], list[str]]:
+    """The first rows, and the columns, of a query that reads.
+
+    Raises:
+        ConfigError: The query cannot be understood.
+    """
+    try:
+        frame = spark.sql(text)
+        return [tuple(row) for row in frame.limit(_SHOWN_ROWS).collect()], frame.columns
+    except PySparkException as error:
+        raise ConfigError(f"The query cannot be run: {str(error).splitlines()[0]}") from error
 
 
 def version(spark: SparkSession, data_dir: Path, table: Table) -> int:

@@ -181,7 +181,7 @@ def _compared(
     if not municipality and _covers(named, _IN_SURVEY):
         people = _storage.read(spark, config.data_dir, tables.PERSON, ufs).where(F.col("source") == _SURVEY)
         note = "2018; income in BRL of 2018" if question.kind == "E" or "income_band" in named else "2018"
-        effect = config.condition.design_effect
+        effect = _model_tables.margin_effect(spark, config.data_dir, "activity")
         found.append(_counted(_of_survey(people), question, _SURVEY, design_effect=effect, note=note))
     if not municipality and question.kind == "P" and targets and _covers(named, _IN_CENSUS):
         people = _storage.read(spark, config.data_dir, tables.EDUCATION_JOINT, ufs).where(F.col("source") == _CENSUS)

@@ -1,7 +1,8 @@
 """Condition: weighted counts and conditional tables of the survey families, for states, regions and Brazil.
 
 Reads   core_pnadc__person
-Writes  core_model__count, core_model__conditional, core_model__income_point   (all of Brazil, whatever --uf says)
+Writes  core_model__count, core_model__conditional, core_model__design_effect, core_model__income_point
+        (all of Brazil, whatever --uf says)
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import NamedTuple
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from census import codes, counts, harmonise, model, tables
+from census import codes, counts, design_effects, harmonise, model, tables
 from census.counts import Family
 from conf import settings
 from conf.settings import Config
@@ -24,10 +25,11 @@ MAIN_SURVEY = "pnadc_2018t2"
 
 
 class Conditioned(NamedTuple):
-    """Frames of two tables."""
+    """Frames of two tables, and the sums behind the design effects."""
 
     counts: DataFrame
     income_points: DataFrame
+    upa_sums: DataFrame
 
 
 def run(spark: SparkSession, config: Config) -> RunReport:
@@ -36,14 +38,14 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         spark,
         config,
         "condition",
-        writes=(tables.COUNT, tables.CONDITIONAL, tables.INCOME_POINT),
+        writes=(tables.COUNT, tables.CONDITIONAL, tables.DESIGN_EFFECT, tables.INCOME_POINT),
         reads=(tables.PERSON,),
     ) as report:
         if not report.todo:
             return report
         people = _storage.read(spark, config.data_dir, tables.PERSON)
         families = counts.survey_families({name: node.parents for name, node in settings.network().items()})
-        built = build(people, families, cod_of(people))
+        built = build(people, families, cod_of(people), config.condition.design_upa_share)
         partitions = config.spark.shuffle_partitions
         report.progress("counting families for states, regions and Brazil")
         _storage.replace_all(
@@ -54,8 +56,11 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         )
         # From the table, not from the plan: the persons are read once.
         stored = _storage.read(spark, config.data_dir, tables.COUNT)
-        effects = dict.fromkeys(families, config.condition.design_effect)
-        conditionals = counts.conditionals(stored, effects)
+        report.progress("estimating design effects")
+        effects = design_effects.design_effects(built.upa_sums.toPandas())
+        frame = spark.createDataFrame(effects, tables.DESIGN_EFFECT.schema).coalesce(1)
+        _storage.replace_all(frame, config.data_dir, tables.DESIGN_EFFECT, metadata=report.metadata)
+        conditionals = counts.conditionals(stored, design_effects.by_family(effects, families))
         _storage.replace_all(
             conditionals.repartition(partitions, "uf"), config.data_dir, tables.CONDITIONAL, metadata=report.metadata
         )
@@ -63,11 +68,14 @@ def run(spark: SparkSession, config: Config) -> RunReport:
     return report
 
 
-def build(people: DataFrame, families: Mapping[str, Family], cod: tuple[str, ...]) -> Conditioned:
+def build(
+    people: DataFrame, families: Mapping[str, Family], cod: tuple[str, ...], design_upa_share: float
+) -> Conditioned:
     """Counts of the families and quantiles of income from one row per surveyed person.
 
     Args:
         cod: COD base groups in code order.
+        design_upa_share: Share of the UPAs, by a hash, from which design effects are estimated.
     """
     ends = codes.INCOME_BAND_ENDS
     band = F.coalesce(
@@ -83,9 +91,11 @@ def build(people: DataFrame, families: Mapping[str, Family], cod: tuple[str, ...
     for name, classes in model.COARSER_AGES.items():
         words = {age_band: model.DOMAINS[name][place] for age_band, place in zip(codes.AGE_BANDS, classes, strict=True)}
         banded = banded.withColumn(name, harmonise.lookup(words, F.col("age_band")))
-    counted = counts.weighted_counts(counts.with_partner(banded), families, model.DOMAINS | {"occupation_cod": cod})
+    paired = counts.with_partner(banded)
+    counted = counts.weighted_counts(paired, families, model.DOMAINS | {"occupation_cod": cod})
     earning = banded.where(f"source = '{MAIN_SURVEY}' AND income_brl IS NOT NULL")
-    return Conditioned(counted, counts.income_points(earning))
+    of_upas = paired.where(F.pmod(F.xxhash64("upa"), F.lit(1000)) < design_upa_share * 1000)
+    return Conditioned(counted, counts.income_points(earning), design_effects.upa_sums(of_upas, families))
 
 
 def cod_of(people: DataFrame) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from census import allocation, block, codes, harmonise, model, network, tables
+from census import allocation, block, codes, counts, design_effects, harmonise, model, network, tables
 from census.errors import SchemaError
 from census.network import NodeTable
 from conf import settings
@@ -41,7 +41,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
             return report
         inputs = _fit_inputs.read(spark, config.data_dir)
         spec = settings.network()
-        effects = dict.fromkeys([*spec, "race_young", "education_young", "partnered"], config.condition.design_effect)
+        effects = design_effects.by_family(inputs.design_effects, [*spec, *counts.FURTHER])
         zeros = _rule_check.packaged()
         census = _national.census_block(inputs, spec, effects, zeros)
         if _states.NATIONAL in report.todo:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sys
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from census import tables
 from census.errors import QualityGateError
+from conf import settings
 from conf.settings import Config
-from jobs import _cli, _exports, _runlog, _storage
+from jobs import _cli, _exports, _locks, _metrics, _runlog, _storage
 from jobs._runlog import RunReport
 
 # What stands in `occupation` for who does not work: the stage of life, woman's and man's word.
@@ -51,7 +52,9 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         people = _storage.read(spark, config.data_dir, tables.ATTRIBUTE, ufs)
         texts = _storage.read(spark, config.data_dir, tables.TEXT, ufs)
         _check_complete(people, texts)
-        _check_gate(_storage.read(spark, config.data_dir, tables.METRIC, [*ufs, "BR"]))
+        if not config.publish.allow_mixed:
+            _check_alike(people, texts)
+        _check_gate(_measured(spark, config, ufs, people.count(), report))
         places = _storage.read(spark, config.data_dir, tables.PLACE, ufs)
         public, extended = build(people, texts, places, occupation=config.publish.occupation)
         partitions = config.spark.shuffle_partitions
@@ -63,6 +66,18 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         report.rows_out = _storage.read(spark, config.data_dir, tables.PERSONA, todo).count()
         _exports.write(spark, config, report)
     return report
+
+
+def _measured(spark: SparkSession, config: Config, ufs: list[str], records: int, report: RunReport) -> DataFrame:
+    """The figures of exactly these records: `validate`'s, or measured again where it measured other states together."""
+    stored = _storage.read(spark, config.data_dir, tables.METRIC, [*ufs, _metrics.NATIONAL])
+    together = stored.where(f"uf = '{_metrics.NATIONAL}' AND name = 'uf x sex'").select("n").collect()
+    if [row["n"] for row in together] != [records]:
+        report.progress("measuring the states together")
+        fresh = _metrics.measure(spark, config, ufs, _locks.run_id())
+        states = ", ".join(repr(uf) for uf in [*ufs, _metrics.NATIONAL])
+        _storage.replace_where(fresh, config.data_dir, tables.METRIC, f"uf IN ({states})", metadata=report.metadata)
+    return _storage.read(spark, config.data_dir, tables.METRIC, [*ufs, _metrics.NATIONAL])
 
 
 def build(people: DataFrame, texts: DataFrame, places: DataFrame, *, occupation: str) -> tuple[DataFrame, DataFrame]:
@@ -128,13 +143,39 @@ def _check_complete(people: DataFrame, texts: DataFrame) -> None:
         )
 
 
+def _check_alike(people: DataFrame, texts: DataFrame) -> None:
+    """Refuse records of different seeds, models or prompts, whatever the settings of the runs say."""
+    for frame, names in ((people, ("seed", "model_version")), (texts, ("model", "prompt_version"))):
+        for name in names:
+            found = {
+                str(row[name]): row["ufs"]
+                for row in frame.groupBy(name).agg(F.sort_array(F.collect_set("uf")).alias("ufs")).collect()
+            }
+            if len(found) > 1:
+                ways = "; ".join(f"{value} in {', '.join(ufs)}" for value, ufs in sorted(found.items()))
+                raise QualityGateError(
+                    f"publish refuses: {name} is {ways}, and what was made differently is not published together. "
+                    "Let `povo run` make these states again, publish them apart, or set publish.allow_mixed=true."
+                )
+
+
 def _check_gate(metrics: DataFrame) -> None:
     failed = metrics.where("passed = false").orderBy("uf", "family", "name").collect()
     if failed:
-        figures = "; ".join(f"{m['uf']} {m['name']}: {m['value']:.4g} (bound {m['bound']:.4g})" for m in failed[:5])
+        figures = "; ".join(f"{m['uf']} {m['name']}: {_judged(m)}" for m in failed[:5])
         raise QualityGateError(
             f"The quality gate refuses {len(failed)} figure(s): {figures}. Bounds are in conf/quality.toml."
         )
+
+
+def _judged(metric: Row) -> str:
+    """The figure that was held against the bound: the ratio to the floor where the bound is one."""
+    by_ratio = any(
+        bound.ratio is not None and (bound.family, bound.name) == (metric["family"], metric["name"])
+        for bound in settings.quality_bounds()
+    )
+    found = f"{metric['ratio']:.4g} times its floor" if by_ratio else f"{metric['value']:.4g}"
+    return f"{found} (bound {metric['bound']:.4g})"
 
 
 if __name__ == "__main__":

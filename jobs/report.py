@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -75,12 +76,14 @@ def run(spark: SparkSession, config: Config) -> RunReport:
     Raises:
         SchemaError: There are no persons yet.
     """
+    started = time.monotonic()
     findings = _gather(spark, config)
     rows = [{name: _finite(value) for name, value in row.items()} for row in findings.metrics]
     text = json.dumps(rows, ensure_ascii=False, indent=1, allow_nan=False)
     _storage.write_text(config.data_dir, "report/metrics.json", text + "\n")
     _storage.write_text(config.data_dir, "report/index.html", build(findings))
-    return RunReport("report", tuple(str(state["uf"]) for state in findings.states), (), {}, rows_out=len(rows))
+    ufs = tuple(str(state["uf"]) for state in findings.states)
+    return RunReport("report", ufs, (), {}, rows_out=len(rows), seconds=time.monotonic() - started)
 
 
 def build(findings: Findings) -> str:

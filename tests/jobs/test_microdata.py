@@ -15,6 +15,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from census import codes, fixed_width, harmonise, tables
+from census import counts as survey_counts
 from census.errors import SourceError
 from census.fields import checked, typed
 from census.layouts import LAYOUTS
@@ -179,7 +180,10 @@ def test_the_questions_that_only_a_whole_quarter_has_fill_the_optional_columns(b
 
 def test_condition_counts_a_whole_quarter_as_it_counts_the_extract(both):
     whole, short, _ = both
-    whole_counts, short_counts = (condition.build(people, design_effect=1.75).counts for people in (whole, short))
+    families = survey_counts.survey_families({name: node.parents for name, node in settings.network().items()})
+    cod = condition.cod_of(whole)
+    built = (condition.build(people, families, cod, design_upa_share=0.25) for people in (whole, short))
+    whole_counts, short_counts = (conditioned.counts for conditioned in built)
     assert whole_counts.count() > 1000
     assert whole_counts.exceptAll(short_counts).isEmpty()
     assert short_counts.exceptAll(whole_counts).isEmpty()
