@@ -25,6 +25,7 @@ _CODE = {
     "condition": (),
     "fit": ("jobs/_fit_inputs.py", "jobs/_national.py", "conf/rules.toml"),
     "sample": (
+        "jobs/_drawing.py",
         "jobs/_sample_tables.py",
         "jobs/_model_tables.py",
         "udfs/sampling.py",

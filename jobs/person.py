@@ -18,7 +18,7 @@ from census import codes, model, seeds, tables
 from census.errors import ConfigError
 from conf import settings
 from conf.settings import Config
-from jobs import _sample_tables, _states, _storage, sample
+from jobs import _drawing, _sample_tables, _states, _storage
 from udfs import sampling
 from udfs.sampling import StateTables, Trace
 
@@ -96,9 +96,9 @@ def run(spark: SparkSession, config: Config, person_id: int) -> Remade:
     trace: dict[str, Trace] = {}
     sampling.draw(points, laws, trace=trace)
     words = {name: pa.array(value) for name, value in vars(drawn.words).items()}
-    batch = sample.draw_state(points, 0, drawn, words)
-    frame = spark.createDataFrame(batch.to_pylist(), sample._SPARK_SCHEMA)
-    values = sample._labelled(frame, seed, _states.model_version(config)).first().asDict()
+    batch = _drawing.draw_state(points, 0, drawn, words)
+    frame = spark.createDataFrame(batch.to_pylist(), _drawing.SPARK_SCHEMA)
+    values = _drawing.labelled(frame, seed, _states.model_version(config)).first().asDict()
     listed = _storage.read(spark, config.data_dir, tables.NODE).collect()
     known = model.DOMAINS | {row["node"]: tuple(row["values"]) for row in listed}
     steps = _steps(values, number, trace, laws, points, known)
