@@ -98,6 +98,11 @@ AGE_BANDS = tuple(
     f"{start}-{end - 1}" if end else f"{start}+"
     for start, end in zip(AGE_BAND_STARTS, (*AGE_BAND_STARTS[1:], 0), strict=True)
 )
+# Coarser ages, for tables with many other parents: unions of bands.
+_AGE_CLASS_STARTS = (0, 18, 25, 30, 40, 50, 60)
+AGE_CLASSES = ("0-17", "18-24", "25-29", "30-39", "40-49", "50-59", "60+")
+_CAREER_STAGE_STARTS = (0, 18, 25, 40, 55)
+CAREER_STAGES = ("0-17", "18-24", "25-39", "40-54", "55+")
 FIRST_ADULT_BAND = AGE_BANDS.index("18-19")
 MAX_AGE_YEARS = 100
 
@@ -130,3 +135,13 @@ COD_GROUP_OF_DIGIT = {1: 0, 2: 1, 3: 2, 4: 3, 5: 4, 6: 5, 7: 6, 8: 7, 9: 8, 0: 9
 def age_band(age_years: int) -> str:
     """The band of a completed age in years."""
     return AGE_BANDS[max(i for i, start in enumerate(AGE_BAND_STARTS) if start <= age_years)]
+
+
+def age_class(age_years: int) -> str:
+    """The class of a completed age, for positions in the job."""
+    return AGE_CLASSES[max(i for i, start in enumerate(_AGE_CLASS_STARTS) if start <= age_years)]
+
+
+def career_stage(age_years: int) -> str:
+    """The stage of working life of a completed age, for occupations within a great group."""
+    return CAREER_STAGES[max(i for i, start in enumerate(_CAREER_STAGE_STARTS) if start <= age_years)]

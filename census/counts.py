@@ -24,45 +24,44 @@ class Family:
     universe: str
 
 
-# Families counted in PNAD Contínua. The universe is the child's own, whatever age is asked for later.
-SURVEY_FAMILIES: dict[str, Family] = {
-    "race_young": Family(
-        "race", ("sex", "age_band"), "source = 'pnadc_2017t1' AND age_years < 18 AND race IS NOT NULL"
-    ),
-    "education_young": Family(
-        "education_level",
-        ("sex", "age_band", "race"),
-        "source = 'pnadc_2018t2' AND age_years BETWEEN 5 AND 17 AND race IS NOT NULL AND education_level IS NOT NULL",
-    ),
-    "zone": Family(
-        "zone", ("education_level",), "source = 'pnadc_2018t2' AND age_years >= 5 AND education_level IS NOT NULL"
-    ),
-    "partnered": Family("is_partnered", ("sex", "age_band"), "source = 'pnadc_2018t2' AND age_years >= 18"),
-    "working": Family(
-        "is_working",
-        ("sex", "age_band", "race", "education_level"),
-        "source = 'pnadc_2018t2' AND age_years >= 14 AND race IS NOT NULL AND education_level IS NOT NULL",
-    ),
-    "occupation_group": Family(
-        "occupation_group",
-        ("sex", "age_band", "education_level", "zone"),
-        "source = 'pnadc_2018t2' AND is_working AND occupation_group IS NOT NULL AND education_level IS NOT NULL",
-    ),
-    "occupation_cod": Family(
-        "occupation_cod",
-        ("occupation_group", "sex", "education_level"),
-        "source = 'pnadc_2018t2' AND is_working AND occupation_group IS NOT NULL AND education_level IS NOT NULL",
-    ),
-    "survey_position": Family(
-        "survey_position", ("occupation_cod",), "source = 'pnadc_2018t2' AND is_working AND occupation_cod IS NOT NULL"
-    ),
-    "income_band": Family(
-        "income_band",
-        ("sex", "education_level", "occupation_group", "survey_position"),
-        "source = 'pnadc_2018t2' AND is_working AND income_brl IS NOT NULL AND occupation_group IS NOT NULL "
-        "AND education_level IS NOT NULL",
-    ),
+# What the survey asks in the place of a variable of the network.
+ASKED = {
+    "activity": "is_working",
+    "position": "survey_position",
+    "pay_class": "occupation_cod",
+    "earning_class": "income_band",
 }
+_MAIN = "source = 'pnadc_2018t2'"
+# Family -> universe of its child, whatever age is asked for later; its parents are those of the network's node.
+_UNIVERSES = {
+    "zone": _MAIN,
+    "activity": f"{_MAIN} AND age_years >= 14",
+    "occupation_group": f"{_MAIN} AND is_working",
+    "occupation_cod": f"{_MAIN} AND is_working",
+    "position": f"{_MAIN} AND is_working",
+    "earning_class": f"{_MAIN} AND is_working",
+}
+# Families that no node of the network names: what is known of children, and the age profile of unions.
+_FURTHER = {
+    "race_young": Family("race", ("sex", "age_band"), "source = 'pnadc_2017t1' AND age_years < 18"),
+    "education_young": Family(
+        "education_level", ("sex", "age_band", "race"), f"{_MAIN} AND age_years BETWEEN 5 AND 17"
+    ),
+    "partnered": Family("is_partnered", ("sex", "age_band"), f"{_MAIN} AND age_years >= 18"),
+}
+
+
+def survey_families(parents: Mapping[str, tuple[str, ...]]) -> dict[str, Family]:
+    """The families to count: those of the network's survey nodes, with the survey's own variables, and three more.
+
+    Args:
+        parents: Node -> its parents in the network, uf among them.
+    """
+    of_network = {
+        node: Family(ASKED.get(node, node), tuple(ASKED.get(p, p) for p in parents[node] if p != "uf"), universe)
+        for node, universe in _UNIVERSES.items()
+    }
+    return of_network | _FURTHER
 
 
 PARTNER_GAP_YEARS = 15  # a larger gap is more often parent and child
@@ -93,64 +92,132 @@ def with_partner(people: DataFrame) -> DataFrame:
     )
 
 
-def weighted_counts(people: DataFrame, families: Mapping[str, Family]) -> DataFrame:
+def coded(people: DataFrame, domains: Mapping[str, tuple[str, ...]]) -> DataFrame:
+    """Put the place of a value in its domain (from 0) in the value's stead; null where there is none."""
+    columns = []
+    for name in people.columns:
+        if name not in domains:
+            columns.append(F.col(name))
+            continue
+        domain = F.array(*[F.lit(value) for value in domains[name]])
+        place = F.array_position(domain, F.col(name).cast("string")) - 1
+        columns.append(F.when(place >= 0, place).cast("int").alias(name))
+    return people.select(*columns)
+
+
+def weighted_counts(
+    people: DataFrame, families: Mapping[str, Family], domains: Mapping[str, tuple[str, ...]]
+) -> DataFrame:
     """W, W2 and n of every family at every level, by one `GROUPING SETS`.
 
     Args:
         people: One row per surveyed person with `uf`, `region`, `weight_persons` and the columns of the families.
         families: Name -> family.
+        domains: Variable -> its values in code order.
 
     Returns:
-        `family`, `level`, `uf` (state, region or BR), `cell`, `value`, `weight_persons` (W), `weight_squared`
-        (sum of w^2), `rows` (n); rows with n = 0 do not appear.
+        `family`, `level`, `uf` (state, region or BR), `cell_index` (mixed radix over the parents, the last one varies
+        fastest), `value_index`, `cell` and `value` (the same in words), `weight_persons` (W), `weight_squared` (sum of
+        w^2), `rows` (n); rows with n = 0 do not appear. Persons without one of the family's answers are left out.
     """
-    members = F.array_compact(
+    used = dict.fromkeys(name for family in families.values() for name in (family.child, *family.parents))
+    member = F.array_compact(
         F.array(*[F.when(F.expr(family.universe), F.lit(name)) for name, family in families.items()])
-    )
-    # A person's row is repeated once for each family it belongs to, never joined.
-    cell, value = F.lit(None).cast("string"), F.lit(None).cast("string")
+    ).alias("members")
+    bare = people.select("uf", "region", "weight_persons", member, *used)
+    cell, value = F.lit(None).cast("int"), F.lit(None).cast("int")
     for name, family in families.items():
-        here = F.col("family") == name
-        parts = [F.col(parent).cast("string") for parent in family.parents]
-        cell = F.when(here, F.concat_ws("|", *parts)).otherwise(cell)
-        value = F.when(here, F.col(family.child).cast("string")).otherwise(value)
-    rows = people.select("*", F.explode(members).alias("family")).select(
-        "family", "uf", "region", cell.alias("cell"), value.alias("value"), F.col("weight_persons").alias("w")
+        index: Column = F.lit(0)
+        for parent in family.parents:
+            index = index * F.lit(len(domains[parent])) + F.col(parent)
+        cell = F.when(F.col("family") == name, index).otherwise(cell)
+        value = F.when(F.col("family") == name, F.col(family.child)).otherwise(value)
+    # A person's row is repeated once for each family it belongs to, never joined.
+    rows = (
+        coded(bare, {name: domains[name] for name in used})
+        .select("*", F.explode("members").alias("family"))
+        .select("family", "uf", "region", cell.alias("cell_index"), value.alias("value_index"), "weight_persons")
+        .where("cell_index IS NOT NULL AND value_index IS NOT NULL")
     )
-    rows.createOrReplaceTempView("povo_family_rows")
-    return rows.sparkSession.sql(
+    # Persons are added up once, by state; regions and Brazil are sums of the states' cells.
+    by_state = rows.groupBy("family", "uf", "region", "cell_index", "value_index").agg(
+        F.sum("weight_persons").alias("w"),
+        F.sum(F.col("weight_persons") * F.col("weight_persons")).alias("w2"),
+        F.count("*").alias("n"),
+    )
+    by_state.createOrReplaceTempView("povo_family_rows")
+    counted = by_state.sparkSession.sql(
         """
         SELECT family,
                CASE WHEN grouping(uf) = 0 THEN 'uf' WHEN grouping(region) = 0 THEN 'reg' ELSE 'br' END AS level,
                CASE WHEN grouping(uf) = 0 THEN uf WHEN grouping(region) = 0 THEN region ELSE 'BR' END AS uf,
-               cell, value,
-               sum(w) AS weight_persons, sum(w * w) AS weight_squared, count(*) AS rows
+               cell_index, value_index,
+               sum(w) AS weight_persons, sum(w2) AS weight_squared, sum(n) AS rows
         FROM povo_family_rows
-        GROUP BY GROUPING SETS ((family, cell, value, uf, region), (family, cell, value, region), (family, cell, value))
+        GROUP BY GROUPING SETS (
+            (family, cell_index, value_index, uf, region),
+            (family, cell_index, value_index, region),
+            (family, cell_index, value_index)
+        )
         """
+    )
+    return _in_words(counted, families, domains)
+
+
+def _in_words(counted: DataFrame, families: Mapping[str, Family], domains: Mapping[str, tuple[str, ...]]) -> DataFrame:
+    """Add `cell` and `value`: the values of the parents joined by '|', and of the child."""
+    cell, value = F.lit(None).cast("string"), F.lit(None).cast("string")
+    for name, family in families.items():
+        parts, step = [], 1
+        for parent in reversed(family.parents):
+            size = len(domains[parent])
+            parts.append(_word(domains[parent], (F.col("cell_index") / step).cast("int") % size))
+            step *= size
+        here = F.col("family") == name
+        cell = F.when(here, F.concat_ws("|", *reversed(parts))).otherwise(cell)
+        value = F.when(here, _word(domains[family.child], F.col("value_index"))).otherwise(value)
+    return counted.select(
+        "family",
+        "level",
+        "uf",
+        "cell_index",
+        "value_index",
+        cell.alias("cell"),
+        value.alias("value"),
+        "weight_persons",
+        "weight_squared",
+        "rows",
     )
 
 
-def conditionals(counts: DataFrame, *, design_effect: float) -> DataFrame:
+def _word(domain: tuple[str, ...], place: Column) -> Column:
+    return F.element_at(F.array(*[F.lit(value) for value in domain]), place + 1)
+
+
+def conditionals(counts: DataFrame, design_effects: Mapping[str, float]) -> DataFrame:
     """P(value | level, uf, cell) and the effective persons behind a cell: W^2 / W2 / design effect.
+
+    Args:
+        counts: Rows of `weighted_counts`.
+        design_effects: Family -> design effect within its cells.
 
     Returns:
         `family`, `level`, `uf`, `cell`, `value`, `probability` (sums to 1 in a cell), `effective_persons`, `rows`.
     """
-    totals = counts.groupBy("family", "level", "uf", "cell").agg(
-        F.sum("weight_persons").alias("total"),
-        F.sum("weight_squared").alias("squares"),
-        F.sum("rows").alias("cell_rows"),
-    )
-    return counts.join(totals, ["family", "level", "uf", "cell"], "inner").select(
+    cell = Window.partitionBy("family", "level", "uf", "cell_index")
+    total, squares = F.sum("weight_persons").over(cell), F.sum("weight_squared").over(cell)
+    effect = F.lit(None).cast("double")
+    for family, known in design_effects.items():
+        effect = F.when(F.col("family") == family, F.lit(known)).otherwise(effect)
+    return counts.select(
         "family",
         "level",
         "uf",
         "cell",
         "value",
-        (F.col("weight_persons") / F.col("total")).alias("probability"),
-        (F.col("total") * F.col("total") / F.col("squares") / design_effect).alias("effective_persons"),
-        F.col("cell_rows").alias("rows"),
+        (F.col("weight_persons") / total).alias("probability"),
+        (total * total / squares / effect).alias("effective_persons"),
+        F.sum("rows").over(cell).alias("rows"),
     )
 
 

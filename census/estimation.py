@@ -1,8 +1,9 @@
-"""Estimators of conditional tables: smoothing down the parents, rake then shrink, and IPF."""
+"""Estimators of conditional tables: smoothing down the parents, rake then shrink, log-linear then shrink, and IPF."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,11 @@ Array = NDArray[np.float64]
 COARSER_PERSONS = 20.0
 # A state's own margin is trusted fully from about this many effective persons on.
 MARGIN_PERSONS = 500.0
+# A margin whose k reaches this many persons differs from the table by no more than chance: it is left out.
+NO_EVIDENCE_PERSONS = 1e5
+# Share of independent parents mixed into the persons that margins are taken over: a cell that the survey did not meet
+# would otherwise take whatever factors its neighbours leave it.
+_INDEPENDENT_SHARE = 0.1
 
 
 def normalised(table: Array, fallback: Array | None = None) -> Array:
@@ -114,6 +120,186 @@ def rake_then_shrink(
             n[state] + shrink_persons
         )
     return normalised(result).reshape(weights.shape)
+
+
+def shrink_strength(weights: Array, squares: Array, prior: Array, *, design_effect: float) -> float:
+    """k of the cells of one table: how many effective persons `prior` is worth to a cell, by moments.
+
+    A cell's shares differ from the prior by sampling, V / n_eff, and by what is its own, V / k, where
+    V = 1 - sum(prior^2); k is what the squared differences of all cells together leave for the second.
+
+    Args:
+        weights: (cells..., values) sums of weights.
+        squares: Sums of squared weights, same shape.
+        prior: Probabilities that broadcast to `weights`.
+
+    Returns:
+        1 to `NO_EVIDENCE_PERSONS`; the upper end if the cells differ from the prior by chance alone.
+    """
+    n = effective_persons(weights, squares, design_effect)
+    chance = 1 - (prior**2).sum(axis=-1) * np.ones_like(n)
+    excess = float((n * ((normalised(weights) - prior) ** 2).sum(axis=-1)).sum() - chance[n > 0].sum())
+    if excess <= 0:
+        return NO_EVIDENCE_PERSONS
+    return float(np.clip((n * chance).sum() / excess, 1.0, NO_EVIDENCE_PERSONS))
+
+
+def shrunk(
+    weights: Array, squares: Array, prior: Array, *, design_effect: float, shrink_persons: float | None = None
+) -> Array:
+    """(n_eff share + k prior) / (n_eff + k) of every cell; k by `shrink_strength` if not given."""
+    if shrink_persons is None:
+        shrink_persons = shrink_strength(weights, squares, prior, design_effect=design_effect)
+    n = effective_persons(weights, squares, design_effect)[..., None]
+    return (n * normalised(weights) + shrink_persons * prior) / (n + shrink_persons)
+
+
+def log_linear_then_shrink(
+    weights: Array,
+    squares: Array,
+    *,
+    design_effect: float,
+    regions: Sequence[int] | None = None,
+    shrink_persons: float | None = None,
+) -> Array:
+    """P(x | state, c): `log_linear`, then the states' cells shrunk to it.
+
+    Args:
+        weights, squares, regions: As in `log_linear`.
+        shrink_persons: k of the states' cells; estimated if not given.
+    """
+    own = log_linear(weights, squares, design_effect=design_effect, regions=regions)
+    return normalised(shrunk(weights, squares, own, design_effect=design_effect, shrink_persons=shrink_persons))
+
+
+def log_linear(weights: Array, squares: Array, *, design_effect: float, regions: Sequence[int] | None = None) -> Array:
+    """P(x | state, c) without the states' own cells: a log-linear table of Brazil, raked to what is each state's own.
+
+    Brazil: from the margin of x, rake to x by every parent and by every two parents, in this order; then shrink the
+    national cells to the result. State: rake to its own margin of x (shrunk to its region's and Brazil's odds), to x by
+    every parent. Each margin is first shrunk to what the table expects
+    before it is raked to, with a k of its own (`shrink_strength`); margins that differ by chance alone are left out.
+
+    Args:
+        weights: (states, parents..., values) sums of weights; the first parent is the strongest.
+        squares: Sums of squared weights, same shape.
+        regions: Number of the macro-region of each state; without it states are shrunk to Brazil alone.
+
+    Returns:
+        Probabilities of the shape of `weights`; the last axis sums to 1. Above 0 wherever Brazil has seen the value.
+
+    Source: IPF keeps the higher-order odds of its seed (Bishop, Fienberg, Holland 1975, ch. 3); compared with the other
+    estimators by census/held_out_fit.py.
+    """
+    parents = weights.ndim - 2
+    country, country_squares = weights.sum(axis=0), squares.sum(axis=0)
+    overall = normalised(country.sum(axis=tuple(range(parents))))
+    margins = [axes for size in (1, 2) for axes in combinations(range(parents), size)]
+    national = _raked_in_turn(
+        np.broadcast_to(overall, country.shape), country, country_squares, margins, design_effect=design_effect
+    )
+    if parents:
+        national = shrunk(country, country_squares, national, design_effect=design_effect)
+    level = _state_margins(weights, squares, national, regions, design_effect=design_effect)
+    return _raked_in_turn(
+        np.broadcast_to(national, weights.shape),
+        weights,
+        squares,
+        [(0, parent) for parent in range(1, parents + 1)],
+        design_effect=design_effect,
+        first=((0,), level),
+    )
+
+
+def _state_margins(
+    weights: Array, squares: Array, national: Array, regions: Sequence[int] | None, *, design_effect: float
+) -> Array:
+    """(states, values): each state's margin, shrunk to what its mix of cells and its region make expect."""
+    inner = tuple(range(1, weights.ndim - 1))
+    have, have_squares = weights.sum(axis=inner), squares.sum(axis=inner)
+    expected = normalised((weights.sum(axis=-1)[..., None] * national[None]).sum(axis=inner))
+    if regions is not None:
+        member = (np.arange(max(regions) + 1)[:, None] == np.asarray(regions)[None, :]).astype(float)
+        region_expected = normalised(member @ (expected * have.sum(axis=-1, keepdims=True)))
+        region = shrunk(member @ have, member @ have_squares, region_expected, design_effect=design_effect)
+        tilt = np.divide(region, region_expected, out=np.ones_like(region), where=region_expected > 0)
+        expected = normalised(expected * tilt[np.asarray(regions)], expected)
+    return shrunk(have, have_squares, expected, design_effect=design_effect)
+
+
+def _raked_in_turn(
+    table: Array,
+    weights: Array,
+    squares: Array,
+    margins: Sequence[tuple[int, ...]],
+    *,
+    design_effect: float,
+    first: tuple[tuple[int, ...], Array] | None = None,
+) -> Array:
+    """Rake P(x | cell) to margins taken up one by one, each shrunk to what the table expects when its turn comes.
+
+    Args:
+        table: (cells..., values) probabilities to begin with.
+        margins: Axes of the cells kept in each margin.
+        first: A margin whose shares are given.
+    """
+    cells = weights.sum(axis=-1)
+    persons = (1 - _INDEPENDENT_SHARE) * cells + _INDEPENDENT_SHARE * _independent(cells)
+    taken: list[tuple[tuple[int, ...], Array]] = []
+
+    def expected(over: Array, axes: tuple[int, ...]) -> Array:
+        return normalised(_kept(over[..., None] * table, axes))
+
+    def take(axes: tuple[int, ...], shares: Array, before: Array, passes: int) -> None:
+        nonlocal table
+        # The target is stated for the survey's persons and carried over to the smoothed ones as a ratio.
+        ratio = np.divide(shares, before, out=np.ones_like(shares), where=before > 0)
+        there = expected(persons, axes)
+        taken.append((axes, normalised(there * ratio, there)))
+        table = _rake_conditional(table, persons, taken, passes=passes)
+
+    if first is not None:
+        take(first[0], first[1], expected(cells, first[0]), 20)
+    for axes in margins:
+        have, have_squares = _kept(weights, axes), _kept(squares, axes)
+        before = expected(cells, axes)
+        k = shrink_strength(have, have_squares, before, design_effect=design_effect)
+        if k < NO_EVIDENCE_PERSONS:
+            take(axes, shrunk(have, have_squares, before, design_effect=design_effect, shrink_persons=k), before, 4)
+    return _rake_conditional(table, persons, taken, passes=10)
+
+
+def _rake_conditional(
+    table: Array, persons: Array, margins: Sequence[tuple[tuple[int, ...], Array]], *, passes: int
+) -> Array:
+    """IPF of P(x | cell): every margin of (persons x table) gets its shares; each cell sums to 1 after every step.
+
+    Margins shrunk each in its own way need not agree to the last digit: a fixed number of passes, the last taken up
+    holds best.
+    """
+    table = np.array(table)
+    for _ in range(passes):
+        for axes, shares in margins:
+            others = tuple(axis for axis in range(persons.ndim) if axis not in axes)
+            have = normalised(_kept(persons[..., None] * table, axes))
+            table *= np.expand_dims(np.divide(shares, have, out=np.ones_like(have), where=have > 0), others)
+            table /= np.maximum(table.sum(axis=-1, keepdims=True), 1e-300)
+    return table
+
+
+def _kept(table: Array, axes: tuple[int, ...]) -> Array:
+    """Sum over the axes of the cells that are not in `axes`; the last axis stays."""
+    return np.asarray(table.sum(axis=tuple(axis for axis in range(table.ndim - 1) if axis not in axes)))
+
+
+def _independent(cells: Array) -> Array:
+    """Persons as if the axes were independent within the whole; the same total."""
+    total = cells.sum()
+    result = np.full(cells.shape, total)
+    for axis in range(cells.ndim):
+        others = tuple(other for other in range(cells.ndim) if other != axis)
+        result = result * np.expand_dims(cells.sum(axis=others) / max(total, 1e-300), others)
+    return result
 
 
 def masked(table: Array, allowed: NDArray[np.bool_]) -> Array:

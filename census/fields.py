@@ -7,8 +7,8 @@ up to five times a row and the generated method grows past what the JVM compiles
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from pyspark.sql import DataFrame
@@ -22,6 +22,13 @@ class Reason(str, Enum):
     NOT_A_NUMBER = "not_a_number"
     OUT_OF_RANGE = "out_of_range"
     WRONG_COLUMNS = "wrong_columns"
+    WRONG_WIDTH = "wrong_width"
+
+
+# Column that holds a row which is broken as a whole -> why.
+BROKEN = {"corrupt": Reason.WRONG_COLUMNS, "misfit": Reason.WRONG_WIDTH}
+# Where a row of a fixed-width file was read: file and first byte of the block. `line` then numbers the rows of a task.
+PLACE = ("file", "block")
 
 
 @dataclass(frozen=True)
@@ -30,10 +37,12 @@ class Field:
 
     Attributes:
         name: As in the file's header.
+        also: Further names of the same variable, in other releases of the file.
         into: Column it becomes.
         type: "text", "int" or "number" (ignored where `codes` is given: then the mapped value's text).
         codes: Code in the file -> our value; None = known and to be read as null.
         required: An empty value (after trimming) rejects the row.
+        pattern: Regular expression that a whole text must match, else it is an unknown code.
         low, high: Closed range of a number.
         empty: Texts that stand for no answer.
     """
@@ -43,6 +52,8 @@ class Field:
     type: str = "text"
     codes: Mapping[str, str | None] | None = None
     required: bool = True
+    pattern: str | None = None
+    also: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
     empty: tuple[str, ...] = ("",)
@@ -85,6 +96,8 @@ class Field:
             silent = [_literal(code) for code, meaning in self.codes.items() if meaning is None]
             known = f" AND {raw} NOT IN ({', '.join(silent)})" if silent else ""
             clauses.append((unreadable + known, Reason.UNKNOWN_CODE))
+        elif self.pattern is not None:
+            clauses.append((f"{raw} NOT RLIKE {_literal(f'^({self.pattern})$')}", Reason.UNKNOWN_CODE))
         elif self.type != "text":
             clauses.append((unreadable, Reason.NOT_A_NUMBER))
         bounds = [f"{value} < {self.low!r}D"] if self.low is not None else []
@@ -95,22 +108,60 @@ class Field:
 
 
 @dataclass(frozen=True)
+class Total:
+    """What a whole table must come to: tells persons from thousands, and a table from its neighbour.
+
+    Attributes:
+        says: What is counted, for the message.
+        sql: Aggregate over the rows of `checked`.
+        low, high: Closed range.
+    """
+
+    says: str
+    sql: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Layout:
     """The fields of a source that are read; others are passed over.
 
     Attributes:
         wide: Further columns of numbers, kept side by side under their names.
         long: Further columns of numbers, turned into rows: `column` (its name) and `number`.
+        totals: What the whole table must come to.
+        extra: Fields that are read from the files that have them.
+        only: (column, code): rows with another code, in files that have the column, are no persons and are passed over.
     """
 
     fields: tuple[Field, ...]
     wide: tuple[str, ...] = ()
     long: tuple[str, ...] = ()
+    extra: tuple[Field, ...] = ()
+    only: tuple[str, str] | None = None
+    totals: tuple[Total, ...] = ()
 
     @property
     def header(self) -> list[str]:
         """Column names that the file must have."""
         return [f.name for f in self.fields] + list(self.wide) + list(self.long)
+
+    def missing(self, names: Collection[str]) -> list[str]:
+        """What a file with columns of these `names` lacks, each with the other names that would do."""
+        lacking = [f for f in self.fields if not {f.name, *f.also} & set(names)]
+        columns = [name for name in (*self.wide, *self.long) if name not in names]
+        return [" or ".join((f.name, *f.also)) for f in lacking] + columns
+
+    def fitted(self, names: Collection[str]) -> Layout:
+        """The same layout for a file with columns of these `names`: fields under the names that it has."""
+        found = [
+            replace(field, name=next((name for name in (field.name, *field.also) if name in names), field.name))
+            for field in (*self.fields, *self.extra)
+        ]
+        given = found[: len(self.fields)] + [field for field in found[len(self.fields) :] if field.name in names]
+        only = self.only if self.only and self.only[0] in names else None
+        return replace(self, fields=tuple(given), extra=(), only=only)
 
     @property
     def columns(self) -> list[Field]:
@@ -122,17 +173,26 @@ def checked(rows: DataFrame, layout: Layout) -> DataFrame:
     """Every row, typed, with its verdict; for `typed` and `rejected`. Keep it (`persist`): both read it.
 
     Args:
-        rows: Text columns as in the file, and `line` (1-based). `corrupt` (text) marks a row of the wrong width.
+        rows: Text columns as in the file, and `line` (1-based). `corrupt` or `misfit` (the row's text) marks a row with
+            too few or many columns or characters. `file` and `block`, where present, are kept.
 
     Returns:
         The typed columns, `numbers` (array) for the long columns, `line`, and `rejection` (field, value, reason_code of
         the first field that cannot be taken; null for a good row).
     """
-    clauses = []
-    if "corrupt" in rows.columns:
-        broken = _rejection("'(row)'", "substring(corrupt, 1, 80)", Reason.WRONG_COLUMNS)
-        clauses.append(f"WHEN corrupt IS NOT NULL THEN {broken}")
-    kept = ["CAST(line AS BIGINT) AS line", *(name for name in ("corrupt",) if name in rows.columns)]
+    layout = layout.fitted(rows.columns)
+    place = [name for name in PLACE if name in rows.columns]
+    marks = [name for name in BROKEN if name in rows.columns]
+    clauses = [
+        f"WHEN {name} IS NOT NULL THEN {_rejection(_literal('(row)'), f'substring({name}, 1, 80)', BROKEN[name])}"
+        for name in marks
+    ]
+    kept = ["CAST(line AS BIGINT) AS line", *marks, *place]
+    if layout.only:
+        column, code = layout.only
+        kept.append(f"coalesce(trim(`{column}`) != {_literal(code)}, true) AS passed_over")
+        clauses.append("WHEN passed_over THEN NULL")
+        place.append("passed_over")
     clauses += [field.verdict() for field in layout.columns]
     raw, values = [f.raw() for f in layout.columns], [f.value() for f in layout.columns]
     typed_names = [f"`{f.into}`" for f in layout.columns]
@@ -149,13 +209,24 @@ def checked(rows: DataFrame, layout: Layout) -> DataFrame:
     return (
         rows.selectExpr(*kept, *raw)
         .selectExpr("*", *values)
-        .selectExpr(*typed_names, "line", f"{verdict} AS rejection")
+        .selectExpr(*typed_names, "line", *place, f"{verdict} AS rejection")
     )
+
+
+def doubts(layout: Layout, found: Sequence[float | None]) -> list[str]:
+    """What is wrong with a table whose `layout.totals` come to `found`: a phrase each, none if it is as expected."""
+    return [
+        f"{total.says}: {0 if value is None else value:,.6g}, expected {total.low:,.6g} to {total.high:,.6g}"
+        for total, value in zip(layout.totals, found, strict=True)
+        if value is None or not total.low <= value <= total.high
+    ]
 
 
 def typed(rows: DataFrame, layout: Layout) -> DataFrame:
     """The good rows of `checked`: typed columns and `line`; a row each of the long columns."""
-    good = rows.where("rejection IS NULL").drop("rejection")
+    good = rows.where("rejection IS NULL").drop("rejection", *PLACE)
+    if "passed_over" in rows.columns:
+        good = good.where("NOT passed_over").drop("passed_over")
     if not layout.long:
         return good
     one = good.selectExpr("* EXCEPT (numbers)", "posexplode(numbers) AS (place, number)")
@@ -163,8 +234,9 @@ def typed(rows: DataFrame, layout: Layout) -> DataFrame:
 
 
 def rejected(rows: DataFrame) -> DataFrame:
-    """The bad rows of `checked`: `line`, `field`, `value`, `reason_code`."""
-    return rows.where("rejection IS NOT NULL").select("line", "rejection.*")
+    """The bad rows of `checked`: `line` (and `file`, `block`), `field`, `value`, `reason_code`."""
+    place = [name for name in PLACE if name in rows.columns]
+    return rows.where("rejection IS NOT NULL").select("line", *place, "rejection.*")
 
 
 def _rejection(field: str, value: str, reason: Reason) -> str:

@@ -30,9 +30,16 @@ def occupation_group(cod: Column) -> Column:
     return F.when(cod != "0000", lookup(by_digit, F.substring(cod, 1, 1)))
 
 
+# Columns of core_pnadc__person that only a whole quarter of IBGE fills.
+_QUARTER = {"position": "string", "sector_code": "string", "is_looking": "boolean", "is_in_school": "boolean"}
+
+
 def pnadc_2018t2(rows: DataFrame) -> DataFrame:
-    """`core_pnadc__person` rows of PNAD Contínua 2018T2."""
+    """`core_pnadc__person` rows of PNAD Contínua 2018T2, or of a whole quarter that takes its place."""
     cod = F.col("occupation_cod")
+    have: dict[str, Column] = {name: F.col(name) for name in rows.columns if name in _QUARTER}
+    if "condition" in rows.columns:
+        have["is_looking"] = F.when(F.col("age_years") >= 14, F.coalesce(F.col("condition") == "looking", F.lit(False)))
     return rows.select(
         "uf",
         F.lit("pnadc_2018t2").alias("source"),
@@ -54,6 +61,7 @@ def pnadc_2018t2(rows: DataFrame) -> DataFrame:
         "income_brl",
         "hours",
         "weight_persons",
+        *[have.get(name, F.lit(None)).cast(kind).alias(name) for name, kind in _QUARTER.items()],
     )
 
 
@@ -84,6 +92,7 @@ def pnadc_2017t1(rows: DataFrame) -> DataFrame:
         "income_brl",
         F.lit(None).cast("double").alias("hours"),
         "weight_persons",
+        *[F.lit(None).cast(kind).alias(name) for name, kind in _QUARTER.items()],
     )
 
 
@@ -145,18 +154,36 @@ def education_uf(rows: DataFrame) -> DataFrame:
     )
 
 
+_EDUCATION_COLUMNS = {
+    "sem_instrucao_fund_incompleto": codes.EDUCATION_LEVELS[0],
+    "fund_completo_medio_incompleto": codes.EDUCATION_LEVELS[1],
+    "medio_completo_sup_incompleto": codes.EDUCATION_LEVELS[2],
+    "superior_completo": codes.EDUCATION_LEVELS[3],
+}
+
+
+def education_municipality(rows: DataFrame, places: DataFrame) -> DataFrame:
+    """`core_census__education_municipality` rows: SIDRA 10061 by municipality; half of its cells hold nobody."""
+    return (
+        rows.where("race IS NOT NULL AND number > 0")
+        .join(F.broadcast(places.select("municipality_code", "uf")), "municipality_code", "inner")
+        .select(
+            "uf",
+            "municipality_code",
+            "race",
+            "age_group",
+            lookup(_EDUCATION_COLUMNS, F.col("column")).alias("education_level"),
+            F.col("number").alias("persons"),
+        )
+    )
+
+
 def education_young(rows: DataFrame, places: DataFrame) -> DataFrame:
     """`core_census__education` rows for 18-19 and 20-24: the municipal table summed by state, both sexes."""
-    columns = {
-        "sem_instrucao_fund_incompleto": codes.EDUCATION_LEVELS[0],
-        "fund_completo_medio_incompleto": codes.EDUCATION_LEVELS[1],
-        "medio_completo_sup_incompleto": codes.EDUCATION_LEVELS[2],
-        "superior_completo": codes.EDUCATION_LEVELS[3],
-    }
     return (
         rows.where("race IS NOT NULL AND age_group IN ('18-19', '20-24')")
         .join(F.broadcast(places.select("municipality_code", "uf")), "municipality_code", "inner")
-        .groupBy("uf", "race", "age_group", lookup(columns, F.col("column")).alias("education_level"))
+        .groupBy("uf", "race", "age_group", lookup(_EDUCATION_COLUMNS, F.col("column")).alias("education_level"))
         .agg(F.sum("number").alias("persons"))
         .select(
             "uf",
@@ -291,3 +318,110 @@ def culture(dishes: DataFrame, heritage: DataFrame, tourism: DataFrame) -> DataF
         F.lit("regional_dishes").alias("source"),
     )
     return dishes.unionByName(intangible).unionByName(places).dropDuplicates(["uf", "kind", "name"])
+
+
+_TREND_AGES = ("14-17", "18-24", "25-29", "30-39", "40-49", "50-59", "60+")
+_TREND_EDUCATION = (
+    "sem instrução",
+    "fundamental incompleto",
+    "fundamental completo",
+    "médio incompleto a superior incompleto",
+    "superior completo",
+)
+
+
+def trend(rows: DataFrame) -> DataFrame:
+    """`core_pnadc__trend` rows; measures that are sums of others are left out."""
+
+    def named(values: tuple[str, ...]) -> Column:
+        return F.element_at(F.array(*[F.lit(value) for value in values]), F.col("code"))
+
+    dimension = F.col("dimension")
+    return rows.where("measure IS NOT NULL").select(
+        "year",
+        "quarter",
+        "measure",
+        F.when(dimension.isin("urbana", "rural"), "zone")
+        .when(dimension.isin("metropolitan", "not_metropolitan"), "metropolitan")
+        .otherwise(dimension)
+        .alias("dimension"),
+        F.when(dimension == "total", "")
+        .when(dimension == "age", named(_TREND_AGES))
+        .when(dimension == "education", named(_TREND_EDUCATION))
+        .when(dimension == "sex", named(("M", "F")))
+        .when(dimension.isin("urbana", "rural"), dimension)
+        .when(dimension == "metropolitan", "sim")
+        .otherwise("não")
+        .alias("category"),
+        "persons",
+    )
+
+
+def with_state(rows: DataFrame, places: DataFrame) -> DataFrame:
+    """Rows by `municipality_code` with the municipality's `uf`."""
+    return rows.join(F.broadcast(places.select("municipality_code", "uf")), "municipality_code", "inner")
+
+
+# ------------------------------------------------------------------------------------------------ held out
+def income_municipality(rows: DataFrame, places: DataFrame) -> DataFrame:
+    """`core_heldout__income` rows of SIDRA 10291; cells of nobody are left out."""
+    pairs = ", ".join(f"'{race}', {race.replace('í', 'i')}" for race in codes.RACES)
+    long = F.expr(f"stack({len(codes.RACES) + 1}, 'all', total, {pairs}) AS (race, mean_income_brl)")
+    return (
+        with_state(rows, places)
+        .select("uf", "municipality_code", "age_group", long)
+        .where("mean_income_brl IS NOT NULL")
+        .select("uf", "municipality_code", "race", "age_group", "mean_income_brl")
+    )
+
+
+_SECTORS = {
+    "p_agro": "agropecuária",
+    "p_com": "comércio",
+    "p_constr": "construção",
+    "p_extr": "extração mineral",
+    "p_serv": "serviços",
+    "p_siup": "serviços industriais de utilidade pública",
+    "p_transf": "indústria de transformação",
+}
+
+
+def sectors(rows: DataFrame, places: DataFrame) -> DataFrame:
+    """`core_heldout__sector` rows of Atlas 2010."""
+    return with_state(rows, places).select(
+        "uf", "municipality_code", lookup(_SECTORS, F.col("column")).alias("sector"), F.col("number").alias("percent")
+    )
+
+
+def heads(rows: DataFrame) -> DataFrame:
+    """`core_heldout__head_2015` rows of PNAD 2015: code 1 is no schooling, 16 is 15 years or more, 17 unknown."""
+    years = F.when(F.col("schooling_code") <= 16, F.col("schooling_code") - 1)
+    return rows.select("uf", "sex", "age_years", "race", years.alias("study_years"), "income_brl")
+
+
+def covid(rows: DataFrame, source: str) -> DataFrame:
+    """`core_heldout__covid_2020` rows of one sample of PNAD COVID19."""
+    working = (F.col("has_worked") == "true") | F.coalesce(F.col("is_away") == "true", F.lit(False))
+    return rows.select(
+        F.lit(source).alias("source"),
+        "uf",
+        "zone",
+        "sex",
+        "age_years",
+        "race",
+        "education_level",
+        F.when(F.col("has_worked").isNotNull(), working).alias("is_working"),
+        F.col("is_looking").cast("boolean").alias("is_looking"),
+        "survey_position",
+        "contract",
+        "income_brl",
+        F.coalesce("weight_persons", F.lit(1.0)).alias("weight_persons"),
+    )
+
+
+def voters_sc(rows: DataFrame) -> DataFrame:
+    """`core_heldout__voter_sc` rows: voters with a known sex, age, schooling and status."""
+    known = (
+        "sex IS NOT NULL AND marital_status IS NOT NULL AND age_group != 'Inválida' AND schooling != 'não informado'"
+    )
+    return rows.where(known).select("sex", "age_group", "schooling", "marital_status", "persons")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from census import codes
-from census.fields import Field, Layout
+from census.fields import Field, Layout, Total
 
 
 def _same(values: tuple[str, ...]) -> dict[str, str | None]:
@@ -54,6 +54,37 @@ _YES_NO: dict[str, str | None] = {"1": "true", "2": "false"}
 _YES_NO_FLOAT: dict[str, str | None] = {"1.0": "true", "2.0": "false"}
 
 
+def _two_digits(last: int) -> dict[str, str | None]:
+    """Codes '01' to `last`, written with or without the zero."""
+    return {written: f"{code:02}" for code in range(1, last + 1) for written in (str(code), f"{code:02}")}
+
+
+# VD4009, in the order of POSITIONS.
+_POSITION_CODE: dict[str, str | None] = {
+    written: codes.POSITIONS[int(code) - 1] for written, code in _two_digits(10).items() if code is not None
+}
+
+
+def _float_keys(mapping: Mapping[str, str | None]) -> dict[str, str | None]:
+    """The same codes, written '1' or '1.0'."""
+    return {written: value for code, value in mapping.items() for written in (code, f"{code}.0")}
+
+
+# C007 of PNAD COVID19 in the words of V4012; 9 is outside of the labour market.
+_COVID_POSITION: dict[str, str | None] = {
+    "1": "doméstico",
+    "2": "militar",
+    "3": "militar",
+    "4": "privado",
+    "5": "público",
+    "6": "empregador",
+    "7": "conta própria",
+    "8": "familiar auxiliar",
+    "9": None,
+}
+_COVID_CONTRACT: dict[str, str | None] = {"1": "com carteira", "2": "estatutário", "3": "sem carteira"}
+
+
 def age_group_10061(printed: str) -> str:
     """'18 a 24 anos' -> '18-24'; '80 anos ou mais' -> '80+'."""
     words = printed.split()
@@ -73,6 +104,13 @@ _AGE_GROUPS_MUNICIPALITY: dict[str, str | None] = {
         "80 anos ou mais",
     )
 }
+_AGE_GROUPS_INCOME: dict[str, str | None] = {
+    **_AGE_GROUPS_MUNICIPALITY,
+    "Total": "all",
+    "18 a 24 anos": "18-24",
+    **{f"{first} a {last} anos": f"{first}-{last}" for first, last in ((10, 13), (14, 17), (25, 64))},
+    **{f"{first} anos ou mais": f"{first}+" for first in (14, 25, 65)},
+}
 PERIODS: dict[str, str | None] = {
     "ate_1949": "1940",
     "1950_1959": "1950",
@@ -81,6 +119,52 @@ PERIODS: dict[str, str | None] = {
     "1980_1989": "1980",
     "1990_ou_mais": "1990",
 }
+
+_ALL_NUMBERS = "aggregate(numbers, 0D, (sum, number) -> sum + number)"
+_MUNICIPALITIES = Total("municipalities", "size(collect_set(municipality_code))", 5570, 5570)
+
+
+def _about(says: str, sql: str, expected: float, tolerance: float = 0.005) -> Total:
+    """A total that a revision may move a little, and another unit would move a lot."""
+    return Total(says, sql, expected * (1 - tolerance), expected * (1 + tolerance))
+
+
+_MEASURES: dict[str, str | None] = {
+    "populacao": "population",
+    "pea": "labour_force",
+    "ocupado": "working",
+    "ocupacao": "working",  # the same, where the dimension is the total
+    "desemprego": "looking",
+    "empregadoCC": "employee_with_contract",
+    "empregadoSC": "employee_without_contract_or_family",
+    "cpropria": "own_account",
+    "cpropriaC": "own_account_contributing",
+    "cpropriaNc": "own_account_not_contributing",
+    "empregador": "employer",
+    "militar": "military_or_statutory",
+    **dict.fromkeys(("desa", "desalento", "formal", "homeoffice", "informal", "informalidade", "nemnem")),
+}
+_COVID = Layout(
+    (
+        Field(
+            "UF",
+            "uf",
+            codes={written: uf for code, uf in codes.UF_OF_CODE.items() for written in (f"{code}.0", str(code))},
+        ),
+        Field("V1022", "zone", codes=_float_keys(_ZONE)),
+        Field("V1032", "weight_persons", "number", required=False, low=1e-9, empty=("", "NA")),
+        Field("A002", "age_years", "int", low=0, high=130),
+        Field("A003", "sex", codes=_float_keys(_SEX)),
+        Field("A004", "race", codes=_float_keys(_RACE)),
+        Field("A005", "education_level", codes=_float_keys({**_EDUCATION, "8": codes.EDUCATION_LEVELS[3]})),
+        Field("C001", "has_worked", codes=_float_keys(_YES_NO), required=False, empty=("", "NA")),
+        Field("C002", "is_away", codes=_float_keys(_YES_NO), required=False, empty=("", "NA")),
+        Field("C007", "survey_position", codes=_float_keys(_COVID_POSITION), required=False, empty=("", "NA")),
+        Field("C007B", "contract", codes=_float_keys(_COVID_CONTRACT), required=False, empty=("", "NA")),
+        Field("C015", "is_looking", codes=_float_keys(_YES_NO), required=False, empty=("", "NA")),
+        Field("C01012", "income_brl", "number", required=False, low=0, empty=("", "NA")),
+    )
+)
 
 LAYOUTS: dict[str, Layout] = {
     "municipalities": Layout(
@@ -94,14 +178,20 @@ LAYOUTS: dict[str, Layout] = {
             Field("capital", "is_capital", codes={"0": "false", "1": "true"}),
         )
     ),
-    "census2022_age": Layout((Field("cod_municipio", "municipality_code"),), long=_AGES_0_100),
+    "census2022_age": Layout(
+        (Field("cod_municipio", "municipality_code"),),
+        long=_AGES_0_100,
+        totals=(_MUNICIPALITIES, _about("persons", f"sum({_ALL_NUMBERS})", 203_080_756)),
+    ),
     "estimates2022_sex_age": Layout(
         (Field("cod_municipio", "municipality_code"), Field("sexo", "sex", codes=_same(codes.SEXES))),
         long=_AGES_0_100[:81],
+        totals=(_MUNICIPALITIES, _about("persons", f"sum({_ALL_NUMBERS})", 210_862_983)),
     ),
     "census2010_sex_age80": Layout(
         (Field("cod_municipio", "municipality_code"), Field("sexo", "sex", codes=_same(codes.SEXES))),
         long=_AGES_0_100[80:],
+        totals=(_about("persons of 80 and over", f"sum({_ALL_NUMBERS})", 2_935_584),),
     ),
     "census2022_education_uf": Layout(
         (
@@ -111,7 +201,11 @@ LAYOUTS: dict[str, Layout] = {
             Field("grupo_idade", "age_group", codes=_AGE_GROUPS_UF),
             Field("nivel_instrucao", "education_level", codes=_same(codes.EDUCATION_LEVELS)),
             Field("pessoas", "persons", "number", low=0),
-        )
+        ),
+        totals=(
+            Total("cells", "size(collect_set(struct(uf, sex, race, age_group, education_level)))", 14040, 14040),
+            _about("persons of 18 and over", "sum(persons)", 154_279_101),
+        ),
     ),
     "census2022_education_municipality": Layout(
         (
@@ -125,32 +219,52 @@ LAYOUTS: dict[str, Layout] = {
             "medio_completo_sup_incompleto",
             "superior_completo",
         ),
+        totals=(
+            _MUNICIPALITIES,
+            _about("persons of 18 and over", f"sum(CASE WHEN race IS NOT NULL THEN {_ALL_NUMBERS} END)", 154_278_987),
+            _about(
+                "persons in the rows of all races", f"sum(CASE WHEN race IS NULL THEN {_ALL_NUMBERS} END)", 154_309_573
+            ),
+        ),
     ),
     "census2022_zone": Layout(
         (
             Field("cod_municipio", "municipality_code"),
             Field("domicilios_urbana", "households_urban", "int", low=0),
             Field("domicilios_rural", "households_rural", "int", low=0),
-        )
+        ),
+        totals=(
+            _MUNICIPALITIES,
+            _about("households", "sum(CAST(households_urban + households_rural AS BIGINT))", 72_456_368),
+        ),
     ),
     "pnadc_2018t2": Layout(
         (
             Field("UF", "uf", codes=_UF_CODE),
             Field("UPA", "upa", "int", low=1),
             Field("Estrato", "stratum", "int", low=1),
-            Field("V1008", "dwelling"),
-            Field("V1014", "panel"),
+            Field("V1008", "dwelling", "int", low=0),
+            Field("V1014", "panel", "int", low=0),
             Field("V1022", "zone", codes=_ZONE),
             Field("V1028", "weight_persons", "number", low=1e-9),
             Field("V2007", "sex", codes=_SEX),
             Field("V2009", "age_years", "int", low=0, high=130),
             Field("V2010", "race", codes=_RACE),
-            Field("VD3001", "education_level", codes={**_EDUCATION, "0": None}),
-            Field("V4010", "occupation_cod", required=False),
-            Field("V4012", "survey_position", codes={**_text(codes.PNADC_POSITIONS), "0": None}),
+            # The packaged extract has 0 where IBGE's file is blank: under 5 years of age, without work.
+            Field("VD3001", "education_level", codes={**_EDUCATION, "0": None}, required=False, also=("VD3004",)),
+            Field("V4010", "occupation_cod", required=False, pattern="[0-9]{4}"),
+            Field("V4012", "survey_position", codes={**_text(codes.PNADC_POSITIONS), "0": None}, required=False),
             Field("V403312", "income_brl", "number", required=False, low=0),
             Field("V4039", "hours", "number", required=False, low=0, high=168),
-        )
+        ),
+        # A whole quarter of IBGE has these; the packaged extract does not.
+        extra=(
+            Field("VD4009", "position", codes=_POSITION_CODE, required=False),
+            Field("VD4010", "sector_code", codes=_two_digits(12), required=False),
+            Field("VD4001", "in_labour_force", codes=_YES_NO, required=False),
+            Field("VD4002", "condition", codes={"1": "working", "2": "looking"}, required=False),
+            Field("V3002", "is_in_school", codes=_YES_NO, required=False),
+        ),
     ),
     "pnadc_2017t1": Layout(
         (
@@ -211,7 +325,8 @@ LAYOUTS: dict[str, Layout] = {
                 required=False,
             ),
             Field("V00281", "weight_persons", "number", required=False, low=1e-9, empty=("", ".")),
-        )
+        ),
+        only=("V0015", "01"),  # interviews that took place
     ),
     "published_margins": Layout(
         (
@@ -224,6 +339,138 @@ LAYOUTS: dict[str, Layout] = {
             Field("valor", "value", "number"),
             Field("unidade", "unit"),
         )
+    ),
+    "pnadc_2026t1_occupation": Layout(
+        (
+            Field("uf", "uf", codes=_same(codes.UFS)),
+            Field("cod3", "occupation_cod3", pattern="[0-9]{3}"),
+            Field("male_workers", "men", "number", low=0),
+            Field("female_workers", "women", "number", low=0),
+            Field("total_workers", "persons", "number", low=1),
+            Field("sample_size", "rows", "int", low=1),
+            Field("weight_sq_sum", "weight_squared", "number", low=1e-9),
+        ),
+        totals=(
+            Total("states", "size(collect_set(uf))", 27, 27),
+            _about("occupied persons", "sum(persons)", 98_377_300, 0.1),
+            _about("occupied persons by sex", "sum(men + women)", 98_377_300, 0.1),
+        ),
+    ),
+    "pnadc_2026t1_state": Layout(
+        (
+            Field("uf", "uf", codes=_same(codes.UFS)),
+            Field("ocupados", "persons", "number", low=1),
+            Field("suprimido", "suppressed_persons", "number", low=0),
+        ),
+        totals=(
+            Total("states", "size(collect_set(uf))", 27, 27),
+            _about("occupied persons", "sum(persons)", 101_960_879, 0.1),
+        ),
+    ),
+    "atlas2010_work": Layout(
+        (
+            Field("codmun7", "municipality_code"),
+            Field("cpr", "own_account_percent", "number", low=0, high=100),
+            Field("emp", "employer_percent", "number", low=0, high=100),
+            Field("trabcc", "with_contract_percent", "number", low=0, high=100),
+            Field("trabsc", "without_contract_percent", "number", low=0, high=100),
+            Field("trabpub", "public_percent", "number", low=0, high=100),
+            Field("pesourb", "urban_persons", "number", low=0),
+            Field("pesorur", "rural_persons", "number", low=0),
+        ),
+        totals=(_about("persons", "sum(urban_persons + rural_persons)", 190_755_799),),
+    ),
+    "pnadc_trend": Layout(
+        (
+            Field("Ano", "year", "int", low=2012, high=2030),
+            Field("Trimestre", "quarter", "int", low=1, high=4),
+            Field("medida", "measure", codes=_MEASURES),
+            Field(
+                "dim",
+                "dimension",
+                codes={
+                    "total": "total",
+                    "educ": "education",
+                    "etaria": "age",
+                    "genero": "sex",
+                    "urbana": "urbana",
+                    "rural": "rural",
+                    "metro": "metropolitan",
+                    "nmetro": "not_metropolitan",
+                },
+            ),
+            Field("cat", "code", "int", required=False, low=1, high=7),
+            Field("valor", "persons", "number", low=0),
+        ),
+        totals=(
+            _about(
+                "persons in the last quarter of 2021",
+                "sum(persons) FILTER (WHERE measure = 'population' AND dimension = 'total' AND year = 2021 AND quarter = 4)",
+                213_188_320,
+            ),
+        ),
+    ),
+    "census2022_income": Layout(
+        (
+            Field("cod_municipio", "municipality_code"),
+            Field("grupo_idade", "age_group", codes=_AGE_GROUPS_INCOME),
+            Field("total", "total", "number", required=False, low=0),
+            *(
+                Field(race.replace("í", "i"), race.replace("í", "i"), "number", required=False, low=0)
+                for race in codes.RACES
+            ),
+        ),
+        totals=(
+            _MUNICIPALITIES,
+            _about(
+                "mean of the municipalities, BRL a month", "avg(total) FILTER (WHERE age_group = 'all')", 2008.6, 0.05
+            ),
+        ),
+    ),
+    "atlas2010_sector": Layout(
+        (Field("codmun7", "municipality_code"),),
+        long=("p_agro", "p_com", "p_constr", "p_extr", "p_serv", "p_siup", "p_transf"),
+        totals=(_about("per cent of a municipality in the seven sectors", f"avg({_ALL_NUMBERS})", 96.0, 0.04),),
+    ),
+    "pnadc_2026t1_colour": Layout(
+        (
+            Field("cod3", "occupation_cod3", pattern="[0-9]{3}"),
+            Field("male_workers", "men", "number", low=0),
+            Field("female_workers", "women", "number", low=0),
+            Field("white_workers", "white", "number", low=0),
+            Field("black_workers", "black", "number", low=0),
+            Field("total_workers", "persons", "number", low=1),
+            Field("sample_size", "rows", "int", low=1),
+            Field("weight_sq_sum", "weight_squared", "number", low=1e-9),
+        ),
+        totals=(_about("occupied persons", "sum(persons)", 101_946_230, 0.1),),
+    ),
+    "pnad_2015_heads": Layout(
+        (
+            Field("UF", "uf", codes=_UF_CODE),
+            Field("Sexo", "sex", codes={"0": "M", "1": "F"}),
+            Field("Idade", "age_years", "int", low=0, high=130),
+            Field(
+                "Cor",
+                "race",
+                codes={"0": "indígena", "2": "branca", "4": "preta", "6": "amarela", "8": "parda", "9": None},
+            ),
+            Field("Anos de Estudo", "schooling_code", "int", low=1, high=17),
+            Field("Renda", "income_brl", "number", low=0),
+        ),
+        totals=(_about("mean income, BRL a month", "avg(income_brl)", 2000.38, 0.05),),
+    ),
+    "pnad_covid_2020": _COVID,
+    "pnad_covid_2020_rondonia": _COVID,
+    "marital_voters_sc": Layout(
+        (
+            Field("sexo", "sex", codes={**_same(codes.SEXES), "N": None}),
+            Field("faixa", "age_group"),
+            Field("instr", "schooling"),
+            Field("ec", "marital_status", codes={**_MARITAL_SLUG, "nao_informado": None}),
+            Field("n", "persons", "number", low=0),
+        ),
+        totals=(_about("voters", "sum(persons)", 5_489_658),),
     ),
     "pnadc_group_trend": Layout(
         (

@@ -1,4 +1,4 @@
-"""The network as pgmpy knows it: states, parents, tables; consistency is checked there, values live in Delta."""
+"""The network: tables of its nodes, as rows of Delta and as JSON."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
-from pgmpy.factors.discrete import TabularCPD
-from pgmpy.models import DiscreteBayesianNetwork
 
 from census.errors import FitError
 
 Array = NDArray[np.float64]
-NOT_WORKING = "(não trabalha)"
+NATIONAL = "BR"
+NOT_WORKING = "(não trabalha)"  # value of a work variable, within a joint law, of who does not work
 
 
 @dataclass(frozen=True)
 class NodeTable:
-    """P(values | parents): `table` has one axis a parent, in order, and the values last."""
+    """P(values | parents): `table` has one axis a parent, in order, and the values last.
+
+    Attributes:
+        effective_persons: The axes of the parents: n_eff of the cell in the survey. None where no survey gave it.
+        prior_share: The same axes: weight of the law raked from the country's, k / (n_eff + k).
+    """
 
     name: str
     parents: tuple[str, ...]
@@ -28,113 +32,55 @@ class NodeTable:
     table: Array
     grade: str
     source: str
+    effective_persons: Array | None = None
+    prior_share: Array | None = None
 
 
-def long_rows(node: NodeTable, domains: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """`core_model__cpd` rows of a node; probabilities of zero are left out.
-
-    The parent `uf` goes to its own column (BR if the table has none), the others to `cell`.
-    """
-    flat = node.table.reshape(-1, len(node.values))
-    own = [p for p in node.parents if p != "uf"]
-    labels = np.array([""], dtype=object)
-    for parent in own:
-        step = np.array(domains[parent], dtype=object)
-        labels = (labels[:, None] + np.where(labels[:, None] == "", "", "|") + step[None, :]).ravel()
-    states = np.array(domains["uf"] if "uf" in node.parents else ["BR"], dtype=object)
-    cell, value = np.nonzero(flat > 0)
-    return pd.DataFrame(
-        {
-            "node": node.name,
-            "uf": np.repeat(states, len(labels))[cell],
-            "cell": np.tile(labels, len(states))[cell],
-            "value": np.array(node.values, dtype=object)[value],
-            "probability": flat[cell, value],
-            "grade": node.grade,
-        }
-    )
-
-
-def check(
-    nodes: Sequence[NodeTable], domains: Mapping[str, Sequence[str]], roots: Mapping[str, Array]
-) -> DiscreteBayesianNetwork:
-    """Build the network in pgmpy and check it.
-
-    Args:
-        nodes: The drawn nodes; those about work are conditional on `activity` = ocupado and get the state
-            `(não trabalha)` here, so that the network is a proper joint law.
-        roots: What the allocation gives: `uf` (states,), `rural_band` (states, bands), `age_band` (states, rural
-            bands, age bands), `sex` (states, rural bands, age bands, 2).
+def check(nodes: Sequence[NodeTable], domains: Mapping[str, Sequence[str]]) -> None:
+    """Check that every table has the shape of its parents and holds laws.
 
     Raises:
         FitError: A table does not sum to 1, holds a negative, or its parents do not fit.
     """
-    states = {name: list(values) for name, values in domains.items()}
-    model = DiscreteBayesianNetwork()
-    cpds = [
-        _cpd("uf", (), roots["uf"], states),
-        _cpd("rural_band", ("uf",), roots["rural_band"], states),
-        _cpd("age_band", ("uf", "rural_band"), roots["age_band"], states),
-        _cpd("sex", ("uf", "rural_band", "age_band"), roots["sex"], states),
-    ]
     for node in nodes:
-        parents, table = node.parents, node.table
-        if node.name in _WORK:
-            parents, table = _gated(node, states)
-            states[node.name] = [*node.values, NOT_WORKING]
-        cpds.append(_cpd(node.name, parents, table, states))
-    model.add_nodes_from([cpd.variable for cpd in cpds])
-    for cpd in cpds:
-        for parent in cpd.variables[1:]:
-            model.add_edge(parent, cpd.variable)
-    model.add_cpds(*cpds)
-    try:
-        model.check_model()
-    except ValueError as error:
-        raise FitError(f"The network is not consistent: {error}") from error
-    return model
+        shape = (*(len(domains[p]) for p in node.parents), len(node.values))
+        if node.table.shape != shape:
+            raise FitError(
+                f"{node.name}: its table has shape {node.table.shape}, its parents say {shape}.", node=node.name
+            )
+        off = float(np.abs(node.table.sum(axis=-1) - 1).max())
+        if off > 1e-8 or float(node.table.min()) < 0:
+            raise FitError(f"{node.name}: a cell of its table is off 1 by {off:.2g} or negative.", node=node.name)
 
 
-# Order of the gate: the first hears of `activity`, the others of a parent that was gated before them.
-_WORK = {
-    "occupation_group": "activity",
-    "occupation_cod": "occupation_group",
-    "position": "occupation_cod",
-    "is_mei": "position",
-    "income_band": "position",
-}
+def rows(node: NodeTable, domains: Mapping[str, Sequence[str]]) -> pa.Table:
+    """`core_model__cpd` rows of a node: one a cell, the states (or BR) first."""
+    own = [p for p in node.parents if p != "uf"]
+    order = [node.parents.index(p) for p in ("uf", *own) if p in node.parents]
+    states = list(domains["uf"]) if "uf" in node.parents else [NATIONAL]
+    flat = node.table.transpose(*order, len(node.parents)).reshape(-1, len(node.values))
+    labels = np.array([""], dtype=object)
+    for place, parent in enumerate(own):
+        step = np.array(domains[parent], dtype=object)
+        labels = (labels[:, None] + ("|" if place else "") + step[None, :]).ravel()
+    cells = len(labels)
 
+    def known(values: Array | None) -> pa.Array:
+        if values is None:
+            return pa.nulls(len(flat), pa.float64())
+        return pa.array(values.transpose(*order).ravel())
 
-def _gated(node: NodeTable, states: dict[str, list[str]]) -> tuple[tuple[str, ...], Array]:
-    """Add the value `(não trabalha)`, certain wherever the gate says so."""
-    gate = _WORK[node.name]
-    table = np.concatenate([node.table, np.zeros((*node.table.shape[:-1], 1))], axis=-1)
-    nothing = np.eye(len(node.values) + 1)[-1]
-    if gate not in node.parents:
-        idle = np.broadcast_to(nothing, table.shape)
-        working = states[gate].index("ocupado")
-        layers = [table if i == working else idle for i in range(len(states[gate]))]
-        return (gate, *node.parents), np.stack(layers)
-    parents = node.parents
-    for axis, parent in enumerate(parents):
-        if parent in _WORK and states[parent][-1] == NOT_WORKING:
-            extra = np.broadcast_to(nothing, (*table.shape[:axis], 1, *table.shape[axis + 1 : -1], len(nothing)))
-            table = np.concatenate([table, extra], axis=axis)
-    return parents, table
-
-
-def _cpd(name: str, parents: Sequence[str], table: Array, states: Mapping[str, list[str]]) -> TabularCPD:
-    values = table.reshape(-1, table.shape[-1]).T
-    if not np.allclose(values.sum(axis=0), 1.0, atol=1e-8) or (values < 0).any():
-        worst = float(np.abs(values.sum(axis=0) - 1).max())
-        raise FitError(f"{name}: a column of its table is off 1 by {worst:.2g} or negative.", node=name)
-    return TabularCPD(
-        name,
-        len(states[name]),
-        values / values.sum(axis=0),
-        evidence=list(parents) or None,
-        evidence_card=[len(states[p]) for p in parents] or None,
-        state_names={n: list(states[n]) for n in (name, *parents)},
+    ends = pa.array(np.arange(0, flat.size + 1, len(node.values), dtype=np.int32))
+    return pa.table(
+        {
+            "node": pa.DictionaryArray.from_arrays(np.zeros(len(flat), dtype=np.int32), [node.name]).cast(pa.string()),
+            "uf": pa.array(states).take(pa.array(np.repeat(np.arange(len(states)), cells))),
+            "cell_index": pa.array(np.tile(np.arange(cells, dtype=np.int32), len(states))),
+            "cell": pa.array(labels, pa.string()).take(pa.array(np.tile(np.arange(cells), len(states)))),
+            "probabilities": pa.ListArray.from_arrays(ends, pa.array(flat.ravel())),
+            "effective_persons": known(node.effective_persons),
+            "prior_share": known(node.prior_share),
+        }
     )
 
 
@@ -151,6 +97,6 @@ def to_json(nodes: Sequence[NodeTable], domains: Mapping[str, Sequence[str]], *,
         }
         for node in nodes
     ]
-    known = [{"node": n, "values": list(domains[n])} for n in ("uf", "rural_band", "age_band", "sex")]
-    document = {"model_version": model_version, "table": "core_model__cpd", "allocated": known, "drawn": drawn}
+    known = [{"node": n, "values": list(domains[n])} for n in ("uf", "age_band", "sex")]
+    document = {"model_version": model_version, "table": "core_model__cpd", "numbered": known, "drawn": drawn}
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"

@@ -47,6 +47,7 @@ BANDS_OF = {
     "age_band": "age_years",
     "age_group": "age_years",
     "age_class": "age_years",
+    "career_stage": "age_years",
     "income_band": "income_brl",
 }
 ANY, NULL = "any", "null"

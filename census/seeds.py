@@ -69,6 +69,43 @@ def sobol_tables(seed: int, state_code: int, variable: int, vectors: NDArray[np.
     return high, low
 
 
+def points_of(numbers: Points, tables: tuple[Words, Words], *, bits: int) -> Points:
+    """The points t whose person number is k: the inverse of dimension 0, cut to its first `bits` bits.
+
+    The number of a point is an affine map of the point's bits over GF(2), and one to one on [0, 2^bits): its matrix
+    is inverted once, by Gauss-Jordan elimination.
+
+    Args:
+        numbers: Person numbers, in [0, 2^bits).
+        tables: (high, low) of `sobol_tables` for dimension ORDER.
+        bits: m, of the state.
+
+    Raises:
+        ValueError: A number is out of range.
+    """
+    if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < 1 << bits:
+        raise ValueError(f"a person number is not below 2^{bits}")
+    high, low = tables
+
+    def number_of(point: int) -> int:
+        return int(high[point >> LOW_BITS] ^ low[point & ((1 << LOW_BITS) - 1)]) >> (BITS - bits)
+
+    shift = number_of(0)
+    # Each row: the image of a set of point bits, and that set; in the end the image of row b is bit b alone.
+    rows = [(number_of(1 << bit) ^ shift, 1 << bit) for bit in range(bits)]
+    for bit in range(bits):
+        pivot = next(i for i in range(bit, bits) if rows[i][0] >> bit & 1)
+        rows[bit], rows[pivot] = rows[pivot], rows[bit]
+        image, source = rows[bit]
+        rows = [
+            (i ^ image, s ^ source) if place != bit and i >> bit & 1 else (i, s) for place, (i, s) in enumerate(rows)
+        ]
+    points = np.zeros(len(numbers), dtype=np.int64)
+    for bit, (_, source) in enumerate(rows):
+        points ^= np.where((numbers ^ shift) >> bit & 1 == 1, source, 0)
+    return points
+
+
 def _parity(words: NDArray[np.uint32]) -> NDArray[np.uint32]:
     folded = words.copy()
     for step in (16, 8, 4, 2, 1):

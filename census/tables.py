@@ -137,9 +137,9 @@ INGEST_REJECTION = Table(
         Column("line", _L, "Line in the file (text) or row number from 1 (parquet)."),
         Column("field", _S, "First field that could not be read."),
         Column("value", _S, "Its value as found.", required=False),
-        Column("reason_code", _S, "unknown_code, not_a_number, out_of_range or missing."),
+        Column("reason_code", _S, "missing, unknown_code, not_a_number, out_of_range, wrong_columns or wrong_width."),
     ),
-    key=("source", "line", "field"),
+    key=("source", "file", "line", "field"),
     partition_by=(),
 )
 PLACE = Table(
@@ -185,6 +185,19 @@ EDUCATION_JOINT = Table(
     ),
     key=("uf", "source", "sex", "race", "age_group", "education_level"),
 )
+EDUCATION_MUNICIPALITY = Table(
+    "core_census__education_municipality",
+    "SIDRA 10061 by municipality, both sexes: persons of 18 and over. Cells of nobody are left out.",
+    (
+        UF,
+        MUNICIPALITY,
+        RACE,
+        Column("age_group", _S, "18-19, 20-24, 25-29 ... 80+."),
+        EDUCATION,
+        PERSONS,
+    ),
+    key=("municipality_code", "race", "age_group", "education_level"),
+)
 PERSON = Table(
     "core_pnadc__person",
     "One surveyed person of PNAD Contínua.",
@@ -215,6 +228,12 @@ PERSON = Table(
         ),
         Column("hours", _D, "V4039, habitual hours a week.", required=False),
         Column("weight_persons", _D, "V1028, people this row stands for.", "weight_persons > 0"),
+        Column("position", _S, "VD4009, ten positions.", _in("position", codes.POSITIONS)).optional(
+            "for who does not work, and in the packaged extract"
+        ),
+        Column("sector_code", _S, "VD4010, 01 to 12. Null in the packaged extract.", required=False),
+        Column("is_looking", _B, "VD4002 = 2. Null under 14, and in the packaged extract.", required=False),
+        Column("is_in_school", _B, "V3002 = 1. Null where not asked, and in the packaged extract.", required=False),
     ),
     key=("source", "household_id", "age_years"),
 )
@@ -280,6 +299,65 @@ PUBLISHED = Table(
         Column("unit", _S, "%, pessoas or milhões."),
     ),
     key=(),
+    partition_by=(),
+)
+OCCUPATION_2026 = Table(
+    "core_pnadc__occupation_2026",
+    "Occupied persons by state and COD subgroup, PNAD Contínua 2026T1; cells of fewer than 20 rows are not published.",
+    (
+        UF,
+        Column("occupation_cod3", _S, "COD, 3 digits.", "length(occupation_cod3) = 3"),
+        Column("men", _D, "Men.", "men >= 0"),
+        Column("women", _D, "Women.", "women >= 0"),
+        PERSONS,
+        Column("rows", _L, "Persons surveyed.", "rows >= 1"),
+        Column("weight_squared", _D, "Sum of squared weights.", "weight_squared > 0"),
+    ),
+    key=("uf", "occupation_cod3"),
+    partition_by=(),
+)
+OCCUPIED_2026 = Table(
+    "core_pnadc__occupied_2026",
+    "All occupied persons of a state, PNAD Contínua 2026T1.",
+    (UF, PERSONS, Column("suppressed_persons", _D, "Of them, in cells that are not published.")),
+    key=("uf",),
+    partition_by=(),
+)
+TREND = Table(
+    "core_pnadc__trend",
+    "Labour force and position by quarter, 2012 to 2021, PNAD Contínua, Brazil; one dimension at a time.",
+    (
+        Column("year", _I, "Year."),
+        Column("quarter", _I, "Quarter.", "quarter BETWEEN 1 AND 4"),
+        Column("measure", _S, "population, labour_force, working, looking, or a position in the job."),
+        Column("dimension", _S, "total, sex, age, education, zone or metropolitan."),
+        Column("category", _S, "Value of the dimension; empty for the total."),
+        PERSONS,
+    ),
+    key=("year", "quarter", "measure", "dimension", "category"),
+    partition_by=(),
+)
+_PERCENT = "Per cent of the occupied of 18 and over."
+WORK_2010 = Table(
+    "core_census__work_2010",
+    "Position of the occupied and residents by zone in the 5,565 municipalities of 2010.",
+    (
+        UF,
+        MUNICIPALITY,
+        *(
+            Column(name, _D, f"{what} {_PERCENT}", f"{name} BETWEEN 0 AND 100")
+            for name, what in (
+                ("own_account_percent", "Own account."),
+                ("employer_percent", "Employers."),
+                ("with_contract_percent", "Employees with contract."),
+                ("without_contract_percent", "Employees without contract."),
+                ("public_percent", "Public sector."),
+            )
+        ),
+        Column("urban_persons", _D, "Residents of the urban zone.", "urban_persons >= 0"),
+        Column("rural_persons", _D, "Residents of the rural zone.", "rural_persons >= 0"),
+    ),
+    key=("municipality_code",),
     partition_by=(),
 )
 GROUP_TREND = Table(
@@ -414,6 +492,8 @@ COUNT = Table(
         Column("family", _S, "Family of the network."),
         _LEVEL,
         UF_OR_LEVEL,
+        Column("cell_index", _I, "Place of the cell: mixed radix over the parents, the last one fastest."),
+        Column("value_index", _I, "Place of the value in its domain."),
         _CELL,
         Column("value", _S, "Value of the child."),
         Column("weight_persons", _D, "W: sum of weights.", "weight_persons >= 0"),
@@ -437,23 +517,73 @@ CONDITIONAL = Table(
     ),
     key=("family", "level", "uf", "cell", "value"),
 )
+_GRADE = Column(
+    "grade", _S, "A census joint, B large survey, C small sample and published margins.", "grade IN ('A', 'B', 'C')"
+)
+NODE = Table(
+    "core_model__node",
+    "The variables of the network in the order in which they are drawn.",
+    (
+        Column("order", _I, "Place in the order of drawing, from 0."),
+        Column("node", _S, "Variable."),
+        Column(
+            "number",
+            _I,
+            "Stream of its draws, given once. Null if its parents determine it.",
+            None,
+            False,
+        ),
+        Column("parents", ArrayType(_S), "Conditioning variables."),
+        Column("values", ArrayType(_S), "Values in code order: the order of `probabilities`."),
+        _GRADE,
+        Column("source", _S, "Sources."),
+    ),
+    key=("node",),
+    partition_by=(),
+)
 CPD = Table(
     "core_model__cpd",
-    "The network: P(value | parents), one row a value of a cell. Rows of tables without uf stand under BR.",
+    "The network: P(value | parents), one row a cell. Rows of tables without uf stand under BR.",
     (
         Column("node", _S, "Variable."),
         UF_OR_LEVEL,
-        Column("cell", _S, "Values of the other parents, in the order of the network, joined by '|'."),
-        Column("value", _S, "Value of the variable."),
-        Column("probability", _D, "Sums to 1 within (node, uf, cell).", "probability BETWEEN 0 AND 1.000001"),
-        Column(
-            "grade",
-            _S,
-            "A census joint, B large survey, C small sample and published margins.",
-            "grade IN ('A', 'B', 'C')",
-        ),
+        Column("cell_index", _I, "Place of the cell: mixed radix over the parents but uf, the last one fastest."),
+        Column("cell", _S, "Values of these parents, joined by '|'."),
+        Column("probabilities", ArrayType(_D), "In the order of core_model__node.values; sums to 1."),
+        Column("effective_persons", _D, "Effective persons of the state's own cell. Null if no survey's.", None, False),
+        Column("prior_share", _D, "Weight of the law raked from the country's. Null if no survey's.", None, False),
     ),
-    key=("node", "uf", "cell", "value"),
+    key=("node", "uf", "cell_index"),
+)
+BLOCK = Table(
+    "core_model__block",
+    "The census block of each municipality: persons by sex, age band, race, schooling and zone, raked to every margin.",
+    (
+        UF,
+        MUNICIPALITY,
+        SEX,
+        AGE_BAND,
+        Column("persons", ArrayType(_D), "Persons by race x education level x zone, the last one fastest."),
+    ),
+    key=("municipality_code", "sex", "age_band"),
+)
+RESIDUAL = Table(
+    "core_model__residual",
+    "How far the block of a municipality ends from its margins: total variation distances, 0 to 1.",
+    (
+        UF,
+        MUNICIPALITY,
+        Column("age_sex_persons", _D, "Largest difference of a sex x age band from the numbering, in persons."),
+        Column("race", _D, "Race of adults, from the municipal 10061 within its age bands."),
+        Column("education", _D, "Schooling of adults, from the municipal 10061 within its age bands."),
+        Column("own_joint", _D, "Age x race x schooling of adults, from the shrunk target."),
+        Column("zone", _D, "Rural share of persons, from the households' share moved to persons."),
+        Column(
+            "state_joint", _D, "The whole state's block, from the state's joint (10061); the same for all its rows."
+        ),
+        Column("prior_share", _D, "Weight of the state's law in the target of race and schooling.", "prior_share <= 1"),
+    ),
+    key=("municipality_code",),
 )
 INCOME_POINT = Table(
     "core_model__income_point",
@@ -476,7 +606,6 @@ ALLOCATION = Table(
         SEX,
         AGE,
         Column("persons", _L, "Persons.", "persons > 0"),
-        Column("rural_band", _I, "Class of the municipality's share of rural households.", "rural_band >= 0"),
     ),
     key=("municipality_code", "sex", "age_years"),
 )
@@ -492,6 +621,92 @@ EVIDENCE = Table(
         Column("assumption", _S, "Conditional independence that the network asserts."),
     ),
     key=("node",),
+    partition_by=(),
+)
+
+# --------------------------------------------------------------------------------------------- held out
+# No stage of the road reads these: `povo fit --evidence` writes them to judge the model.
+HELD_OUT_INCOME = Table(
+    "core_heldout__income",
+    "SIDRA 10291: mean income of all jobs by municipality. Held out.",
+    (
+        UF,
+        MUNICIPALITY,
+        Column("race", _S, "Race, or all."),
+        Column("age_group", _S, "As printed, all and groups that overlap: 14+, 25-64..."),
+        Column("mean_income_brl", _D, "BRL a month of 2022, occupied persons of 10 and over with income."),
+    ),
+    key=("municipality_code", "race", "age_group"),
+)
+HELD_OUT_SECTOR = Table(
+    "core_heldout__sector",
+    "Sector of the occupied of 18 and over by municipality, 2010. Held out.",
+    (UF, MUNICIPALITY, Column("sector", _S, "Sector."), Column("percent", _D, _PERCENT)),
+    key=("municipality_code", "sector"),
+    partition_by=(),
+)
+HELD_OUT_COLOUR = Table(
+    "core_heldout__occupation_colour",
+    "Occupied persons of Brazil by COD subgroup and colour, PNAD Contínua 2026T1. Held out.",
+    (
+        Column("occupation_cod3", _S, "COD, 3 digits.", "length(occupation_cod3) = 3"),
+        Column("men", _D, "Men."),
+        Column("women", _D, "Women."),
+        Column("white", _D, "White persons."),
+        Column("black", _D, "Persons preta and parda."),
+        PERSONS,
+        Column("rows", _L, "Persons surveyed."),
+        Column("weight_squared", _D, "Sum of squared weights."),
+    ),
+    key=("occupation_cod3",),
+    partition_by=(),
+)
+HELD_OUT_HEAD = Table(
+    "core_heldout__head_2015",
+    "Reference persons of households, PNAD 2015, no weights. Held out.",
+    (
+        UF,
+        SEX,
+        AGE,
+        RACE.optional("where not stated"),
+        Column("study_years", _I, "Years of study, 15 = 15 or more.", required=False),
+        Column("income_brl", _D, "BRL a month of 2015, main job.", "income_brl >= 0"),
+    ),
+    key=(),
+    partition_by=(),
+)
+HELD_OUT_COVID = Table(
+    "core_heldout__covid_2020",
+    "Persons of two samples of PNAD COVID19, 2020. Held out.",
+    (
+        SOURCE,
+        UF,
+        ZONE,
+        SEX,
+        AGE,
+        RACE.optional("where not stated"),
+        EDUCATION,
+        Column("is_working", _B, "Worked, or was away from a job. Null under 14.", required=False),
+        Column("is_looking", _B, "Took a step to find work.", required=False),
+        Column("survey_position", _S, "C007 in the words of V4012.", required=False),
+        Column("contract", _S, "C007B: com carteira, estatutário, sem carteira.", required=False),
+        Column("income_brl", _D, "C01012, BRL a month of 2020.", required=False),
+        Column("weight_persons", _D, "V1032; 1 where the file has none.", "weight_persons > 0"),
+    ),
+    key=(),
+    partition_by=(),
+)
+HELD_OUT_VOTER = Table(
+    "core_heldout__voter_sc",
+    "Voters of Santa Catarina, 2022, by registered marital status. Held out.",
+    (
+        SEX,
+        Column("age_group", _S, "As printed: 16 anos ... 100 anos ou mais."),
+        Column("schooling", _S, "Eight levels of the TSE, as printed."),
+        MARITAL,
+        PERSONS,
+    ),
+    key=("sex", "age_group", "schooling", "marital_status"),
     partition_by=(),
 )
 

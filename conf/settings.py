@@ -86,7 +86,8 @@ class Condition(_Section):
 
 
 class Fit(_Section):
-    zone_bands: int = Field(ge=2, le=50)
+    municipal_design_effect: float = Field(ge=1)
+    municipal_shrink_persons: float = Field(gt=0)
     ipf_passes: int = Field(ge=1)
     ipf_tolerance: float = Field(gt=0)
     union_floor_age_years: int = Field(ge=10)
@@ -158,10 +159,19 @@ class Report(_Section):
 
 
 class SourceOverride(_Section):
-    """A user's file in place of a packaged one."""
+    """A user's file in place of a packaged one.
+
+    `path` is a CSV or parquet file with the columns of the packaged one. With `layout` (IBGE's own layout file) it is
+    fixed-width text: a `.txt` or `.zip`, a folder or pattern of them, or a URI of text that Spark can read.
+    """
 
     path: str
+    layout: str | None = None
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+
+# Names by which a user may give a source, and the packaged one whose place it takes.
+SOURCE_ALIASES = {"pnadc": "pnadc_2018t2"}
 
 
 class Config(_Section):
@@ -184,11 +194,13 @@ class Config(_Section):
     @field_validator("sources")
     @classmethod
     def _known_sources(cls, value: dict[str, SourceOverride]) -> dict[str, SourceOverride]:
-        known = list(sources()) if value else []
+        known = [*SOURCE_ALIASES, *sources()] if value else []
         for name in value:
             if name not in known:
                 raise ValueError(f"there is no source {name!r}; {_hint(name, known)}")
-        return value
+            if SOURCE_ALIASES.get(name) in value:
+                raise ValueError(f"{name} takes the place of {SOURCE_ALIASES[name]}: give one of them")
+        return {SOURCE_ALIASES.get(name, name): override for name, override in value.items()}
 
     @property
     def data_dir(self) -> Path:
@@ -213,12 +225,12 @@ class Source(_Section):
 class Node(_Section):
     """One node of `network.toml`."""
 
-    number: int = Field(ge=0, le=27)
+    number: int | None = Field(default=None, ge=0, le=27)  # none: its parents determine it
     parents: tuple[str, ...]
-    family: str
+    smoothing: tuple[str, ...] = ()
     grade: Literal["A", "B", "C"]
     source: str
-    shrink_persons: float = Field(ge=0)
+    shrink_persons: float | None = Field(default=None, ge=0)  # none: estimated
 
 
 class Bound(_Section):
@@ -239,9 +251,33 @@ def sources() -> dict[str, Source]:
     return {name: Source(**entry) for name, entry in tomllib.loads(text("sources.toml")).items()}
 
 
+def held_out() -> tuple[str, ...]:
+    """The sources that no fit may read."""
+    return tuple(tomllib.loads(text("quality.toml"))["held_out"]["sources"])
+
+
+def fitted_sources() -> dict[str, Source]:
+    """The sources that `ingest` reads: all but those held out."""
+    apart = held_out()
+    return {name: source for name, source in sources().items() if name not in apart}
+
+
 def network() -> dict[str, Node]:
-    """The nodes of the network in the order in which they are drawn."""
-    return {name: Node(**entry) for name, entry in tomllib.loads(text("network.toml"))["node"].items()}
+    """The nodes of the network in the order in which they are drawn.
+
+    Raises:
+        SettingsError: A parent is drawn after its child, or is no variable.
+    """
+    nodes = {name: Node(**entry) for name, entry in tomllib.loads(text("network.toml"))["node"].items()}
+    known = ["uf", "sex", "age_band"]
+    for name, node in nodes.items():
+        late = [parent for parent in node.parents if parent not in known]
+        if late:
+            raise SettingsError(
+                f"network.toml: node.{name}: parent {late[0]} is not drawn before it; {', '.join(known)}"
+            )
+        known.append(name)
+    return nodes
 
 
 def rules() -> dict[str, Any]:

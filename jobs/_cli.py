@@ -504,6 +504,103 @@ def rule_rows(found: Sequence[Rule]) -> list[dict[str, str]]:
 
 
 @app.command()
+def ask(
+    question: Annotated[str | None, typer.Argument(metavar="QUESTION", show_default=False)] = None,
+    compare: Annotated[bool, _switch("--compare", "Beside it: the sample, the survey and the census.")] = False,
+    export: Annotated[bool, _switch("--export", "Write the networks of --uf as JSON and XMLBIF.")] = False,
+    uf: Uf = None,
+    data: Data = None,
+    conf: Conf = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Ask the fitted network; the answer is exact, with its grade, support and assumptions.
+
+    Examples:
+
+      povo ask "P(occupation_group | uf=AC, sex=F, education_level=Superior completo)"
+
+      povo ask "P(race, zone | municipality=Rio Branco, age_years=30..39)" --json
+
+      povo ask "E(income_brl | uf=SE, sex=F)" --compare
+
+      povo ask --export --uf AC    (model/AC.json and model/AC.xmlbif in the data folder)
+    """
+
+    def work() -> None:
+        if (question is None) != export:
+            raise ConfigError('Give a question, for example "P(race | uf=AC)", or --export.')
+        from census import questions
+        from jobs import _storage
+
+        config = _config(uf, None, None, False, None, data, conf, set_)
+        from jobs import ask as ask_job
+
+        parsed = None if question is None else questions.parse_question(question, ask_job.domains())
+        _storage.require_tables(config.data_dir)
+        started = time.monotonic()
+        with _session(config, quiet=True) as (spark, screen):
+            ready = time.monotonic() - started
+            if parsed is None:
+                for path in ask_job.export(spark, config, config.run.ufs):
+                    typer.echo(str(path))
+                return
+            asked = ask_job.run(spark, config, parsed, compare=compare)
+        if as_json:
+            typer.echo(json.dumps(ask_job.document(asked), ensure_ascii=False, indent=1))
+            return
+        screen.table(asked.answer.question, *ask_job.columns(asked))
+        for line in ask_job.remarks(asked):
+            typer.echo(line)
+        typer.secho(
+            f"Spark {ready:.1f} s, tables {asked.load_seconds:.1f} s, answer {asked.answer_seconds:.2f} s",
+            dim=True,
+            err=True,
+        )
+
+    _guard(work)
+
+
+@app.command()
+def person(
+    person_id: Annotated[int, typer.Argument(metavar="PERSON_ID", show_default=False, parser=_number)],
+    seed: Seed = None,
+    data: Data = None,
+    conf: Conf = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Make one person again alone, and show how each value was drawn: table, parents, uniform and probability.
+
+    Examples:
+
+      povo person 280000001234
+
+      povo person 280000001234 --json
+    """
+
+    def work() -> None:
+        from jobs import _storage
+        from jobs import person as person_job
+
+        config = _config(None, None, None, False, seed, data, conf, set_)
+        person_job.state_of(person_id)
+        _storage.require_tables(config.data_dir)
+        with _session(config, quiet=True) as (spark, screen):
+            remade = person_job.run(spark, config, person_id)
+        if as_json:
+            typer.echo(json.dumps(person_job.document(remade), ensure_ascii=False, indent=1))
+            return
+        title = f"person {person_id}: Sobol point {remade.point}, seed {remade.seed}"
+        values = [[name, "" if value is None else str(value)] for name, value in remade.values.items()]
+        screen.table(title, ["", ""], values)
+        screen.table("\nhow it was drawn", *person_job.columns(remade))
+        typer.echo(person_job.verdict(remade))
+
+    _guard(work)
+
+
+@app.command()
 def serve(
     port: Annotated[int, _option("--port", "Port; 0 takes a free one and prints it.", "N", "9100")] = 9100,
     host: Annotated[str, _option("--host", "Address to listen on.", "ADDRESS", "127.0.0.1")] = "127.0.0.1",

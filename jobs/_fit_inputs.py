@@ -31,8 +31,14 @@ class NationalInputs:
     religion: pd.DataFrame
     published: pd.DataFrame
     mei: pd.DataFrame
+    occupations: pd.DataFrame
+    occupied: pd.DataFrame
+    income_points: pd.DataFrame
     cod: tuple[str, ...]
     group_of_cod: NDArray[np.int64]
+
+
+_COUNTED = ("family", "level", "uf", "cell_index", "value_index", "weight_persons", "weight_squared", "rows")
 
 
 def read(spark: SparkSession, data_dir: Path) -> NationalInputs:
@@ -48,23 +54,29 @@ def read(spark: SparkSession, data_dir: Path) -> NationalInputs:
         .agg(F.sum("persons").alias("persons"))
         .toPandas()
     )
-    counts = _storage.read(spark, data_dir, tables.COUNT).where("level = 'uf'").toPandas()
-    by_cod = counts[counts["family"] == "occupation_cod"]
-    cod = tuple(sorted(by_cod["value"].unique()))
-    group_of_cod = np.array([codes.COD_GROUP_OF_DIGIT[int(code[0])] for code in cod])
+    counts = _storage.read(spark, data_dir, tables.COUNT)
+    cod = tuple(
+        sorted(
+            row[0]
+            for row in counts.where("family = 'occupation_cod' AND level = 'br'").select("value").distinct().collect()
+        )
+    )
     return NationalInputs(
         places=frame(tables.PLACE),
         ages=ages,
         education=frame(tables.EDUCATION_JOINT),
-        counts=counts,
+        counts=counts.where("level = 'uf'").select(*_COUNTED).toPandas(),
         surveys=frame(tables.SMALL_SURVEY),
         candidates=frame(tables.MARITAL_SEED),
         voters=frame(tables.MARITAL_VOTER),
         religion=frame(tables.RELIGION),
         published=frame(tables.PUBLISHED),
         mei=frame(tables.MEI_SHARE),
+        occupations=frame(tables.OCCUPATION_2026),
+        occupied=frame(tables.OCCUPIED_2026),
+        income_points=frame(tables.INCOME_POINT),
         cod=cod,
-        group_of_cod=group_of_cod,
+        group_of_cod=np.array([codes.COD_GROUP_OF_DIGIT[int(code[0])] for code in cod]),
     )
 
 

@@ -1,7 +1,8 @@
 """Measured figures of a set: every table beside its target and noise floor, the texts, the set, the run.
 
-Reads   core_persona__attribute, core_persona__text, core_model__allocation, core_model__cpd, core_model__count,
-        core_census__education, core_religion__share, core_place__municipality, ops_pipeline__run
+Reads   core_persona__attribute, core_persona__text, core_model__*, core_pnadc__group_trend,
+        core_pnadc__occupation_2026, core_census__education, core_religion__share, core_place__municipality,
+        ops_pipeline__run
 """
 
 from __future__ import annotations
@@ -12,16 +13,24 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from census import codes, harmonise, quality, tables
+from census import codes, expectation, harmonise, model, quality, tables
+from census.network import NodeTable
 from census.quality import Comparison
 from conf import settings
 from conf.settings import Bound, Config
-from jobs import _storage
+from jobs import _model_tables, _storage
+from udfs.sampling import WORK
 
+Array = NDArray[np.float64]
 NATIONAL = "BR"
+INCOME = "income_class"  # classes of income in minimum wages of 2022, R$ 1,212
+_MINIMUM_WAGE_BRL = 1212.0
+_INCOME_ENDS = (0.0, *(times * _MINIMUM_WAGE_BRL for times in (0.5, 1, 1.5, 2, 3, 5, 10)))
+INCOME_CLASSES = ("sem rendimento", "até ½", "½ a 1", "1 a 1½", "1½ a 2", "2 a 3", "3 a 5", "5 a 10", "mais de 10")
 ADULT_AGE_YEARS = 18  # SIDRA 10061 and the network's targets below count persons of 18 and over
 
 CENSUS_AGE = "Censo 2022, SIDRA 9514 by municipality (ages; sex raked to SIDRA 10061)"
@@ -29,7 +38,7 @@ CENSUS_JOINT = "Censo 2022, SIDRA 10061, persons of 18 and over"
 MODEL = "model (expected): the network's own tables over the census population of 18 and over"
 HOUSEHOLDS = "Censo 2022, SIDRA 9922: households, not persons"
 SHARES = "shares published or stated by state for persons of 10 and over"
-SURVEY = "PNAD Contínua 2018T2, workers; levels of 2022 differ"
+SURVEY = "PNAD Contínua 2026T1, workers of 14 and over, subgroups with 20 rows or more"
 
 # Table of the census or of the model -> columns beside uf. A target further down names its own columns.
 _AGE_TABLES: tuple[tuple[str, ...], ...] = (("sex",), ("age_band",), ("municipality_code",), ("sex", "age_band"))
@@ -39,7 +48,37 @@ _JOINT_TABLES: tuple[tuple[str, ...], ...] = (
     ("sex", "race"),
     ("race", "education_level"),
 )
-_MODEL_TABLES = ("zone", "marital_status", "religion", "activity", "occupation_group")
+# What the network draws: each variable alone, with each of its parents, and in triples that an auditor asks for.
+_MODEL_SINGLES = (
+    "zone",
+    "marital_status",
+    "in_union",
+    "religion",
+    "activity",
+    "occupation_group",
+    "occupation_cod",
+    "position",
+    "is_mei",
+    INCOME,
+)
+_MODEL_TRIPLES = (
+    ("sex", "age_band", "marital_status"),
+    ("sex", "age_band", "activity"),
+    ("sex", "race", "activity"),
+    ("zone", "age_band", "education_level"),
+    ("sex", "race", "position"),
+    ("sex", "education_level", "occupation_group"),
+    ("race", "education_level", "occupation_group"),
+    ("sex", "race", INCOME),
+)
+# What stands for a variable that others determine.
+_SHOWN_AS = {
+    "age_class": "age_band",
+    "career_stage": "age_band",
+    "pay_class": "occupation_group",
+    "may_be_mei": "position",
+}
+_MAX_PAIR_CELLS = 400  # a pair of more cells has too few persons in each to be read at the usual sizes
 _OTHER_RELIGION = "resto"  # the published shares leave espírita, umbanda e candomblé and outra together
 _MENTIONS = {
     "share of records that name the person in every persona": "mentions_name",
@@ -70,7 +109,7 @@ class Fit:
 
     @property
     def family(self) -> str:
-        return "marginal" if len(self.columns) == 1 else "pair"
+        return ("marginal", "pair", "triple")[len(self.columns) - 1]
 
     def comparisons(self) -> dict[str, Comparison]:
         """State -> comparison, and BR for the states together; a state where nobody is counted is left out."""
@@ -148,16 +187,26 @@ def fits(spark: SparkSession, config: Config, ufs: list[str]) -> list[Fit]:
     found = [_fit(columns, have[columns], numbered, CENSUS_AGE, "A") for columns in _AGE_TABLES]
     if adults is None:
         return found
-    grown = people.where(F.col("age_years") >= adults)
-    have = _tally(grown, (*_JOINT_TABLES, *((column,) for column in _MODEL_TABLES)))
+    grown = people.where(F.col("age_years") >= adults).withColumn(INCOME, _income_class())
+    expected = _expected(spark, config, ufs, adults)
+    have = _tally(grown, tuple(dict.fromkeys((*_JOINT_TABLES, *expected))))
     joint = _education(spark, config, ufs, adults)
     for columns in _JOINT_TABLES:
         grade = max(grades[column] for column in columns if column in grades)
         found.append(_fit(columns, have[columns], joint, CENSUS_JOINT, grade))
-    expected = _expected(spark, config, ufs, numbered if adults == minimum else _numbered(spark, config, ufs, adults))
-    for column, want in expected.items():
-        found.append(_fit((column,), have[column,], want, MODEL, grades[column]))
-    return found + _outside(spark, config, ufs, have, adults)
+    for columns, want in expected.items():
+        grade = max(grades.get(_node_of(column), "A") for column in columns)
+        found.append(_fit(columns, have[columns], want, MODEL, grade))
+    return found + _outside(spark, config, ufs, have)
+
+
+def _income_class() -> Column:
+    ends = [F.when(F.col("income_brl") <= end, INCOME_CLASSES[i]) for i, end in enumerate(_INCOME_ENDS)]
+    return F.coalesce(*ends, F.when(F.col("income_brl") > _INCOME_ENDS[-1], INCOME_CLASSES[-1]))
+
+
+def _node_of(column: str) -> str:
+    return "income_band" if column == INCOME else column
 
 
 def _fit(
@@ -198,11 +247,10 @@ def _tally(people: DataFrame, wanted: Sequence[tuple[str, ...]]) -> dict[tuple[s
 
 
 def _numbered(spark: SparkSession, config: Config, ufs: list[str], minimum: int) -> pd.DataFrame:
-    """The census population from an age on, by municipality, class of rural share, sex and age band."""
+    """The census population from an age on, by municipality, sex and age band."""
     rows = _storage.read(spark, config.data_dir, tables.ALLOCATION, ufs).where(F.col("age_years") >= minimum)
     rows = rows.withColumn("age_band", harmonise.age_band(F.col("age_years")))
-    rows = rows.withColumn("rural_band", F.col("rural_band").cast("string"))
-    counted = rows.groupBy("uf", "municipality_code", "rural_band", "sex", "age_band")
+    counted = rows.groupBy("uf", "municipality_code", "sex", "age_band")
     return counted.agg(F.sum("persons").cast("double").alias("persons")).toPandas()
 
 
@@ -215,49 +263,72 @@ def _education(spark: SparkSession, config: Config, ufs: list[str], adults: int)
     return rows.groupBy("uf", "sex", "race", "education_level").agg(F.sum("persons").alias("persons")).toPandas()
 
 
-def _expected(spark: SparkSession, config: Config, ufs: list[str], adults: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Column -> persons by state and value that the network expects of the census population.
+def _expected(spark: SparkSession, config: Config, ufs: list[str], adults: int) -> dict[tuple[str, ...], pd.DataFrame]:
+    """Columns -> persons by state and values that the network expects of the census population from an age on.
 
-    Exact: the tables are multiplied through in the order of the network. A column whose parents are not among those
-    multiplied through so far is left out.
+    Exact: every other variable is summed out of the state's own tables.
     """
+    stored = _model_tables.read(spark, config.data_dir, ufs)
+    points, factor = _model_tables.income_points(spark, config.data_dir)
+    wanted = [(name,) for name in _MODEL_SINGLES] + _pairs() + list(_MODEL_TRIPLES)
+    found: dict[tuple[str, ...], list[pd.DataFrame]] = {columns: [] for columns in wanted}
+    young = [place for place, start in enumerate(codes.AGE_BAND_STARTS) if start < adults]
+    for uf in ufs:
+        nodes = stored.state(uf)
+        persons = stored.block(uf).persons.sum(axis=0)
+        persons[:, young] = 0
+        domains = {node.name: node.values for node in nodes} | model.DOMAINS | {INCOME: INCOME_CLASSES}
+        for columns in wanted:
+            table = _expected_table(nodes, persons, columns, points, factor)
+            index = pd.MultiIndex.from_product([domains[c] for c in columns], names=columns)
+            cells = pd.DataFrame({"persons": table.ravel()}, index=index).reset_index()
+            found[columns].append(cells[cells["persons"] > 0].assign(uf=uf))
+    frames = {columns: pd.concat(parts, ignore_index=True) for columns, parts in found.items()}
+    for columns, frame in frames.items():
+        for column in {"in_union", "is_mei"} & set(columns):
+            frame[column] = frame[column] == "sim"
+        frames[columns] = frame
+    return frames
+
+
+def _pairs() -> list[tuple[str, ...]]:
+    """Every drawn variable with each of its parents that is drawn or numbered."""
     network = settings.network()
-    base = ["race", "education_level", "zone"]
-    rows = _storage.read(spark, config.data_dir, tables.CPD, [*ufs, NATIONAL])
-    rows = rows.where(F.col("node").isin([*base, *_MODEL_TABLES])).select("node", "uf", "cell", "value", "probability")
-    cpds = {str(node): cpd for node, cpd in rows.toPandas().groupby("node")}
+    sizes = {name: len(domain) for name, domain in model.DOMAINS.items()} | {INCOME: len(INCOME_CLASSES)}
+    found: list[tuple[str, ...]] = []
+    for column in _MODEL_SINGLES:
+        node = "earning_class" if column == INCOME else column
+        for parent in network[node].parents:
+            known = {
+                "age_class": "age_band",
+                "career_stage": "age_band",
+                "pay_class": "occupation_group",
+                "may_be_mei": "position",
+            }
+            parent = known.get(parent, parent)
+            if parent != "uf" and sizes.get(parent, 10**9) * sizes.get(column, 10**9) <= _MAX_PAIR_CELLS:
+                found.append((parent, column))
+    return list(dict.fromkeys(found))
 
-    def split(cells: pd.DataFrame, node: str) -> pd.DataFrame | None:
-        parents = network[node].parents
-        if node not in cpds or not set(parents) <= set(cells.columns):
-            return None
-        return quality.expected_cells(cells, node, parents, cpds[node])
 
-    cells = adults.groupby(["uf", "rural_band", "sex", "age_band"], as_index=False)["persons"].sum()
-    for node in base:
-        further = split(cells, node)
-        if further is None:
-            return {}
-        cells = further
-    found = {"zone": cells}
-    workers: pd.DataFrame | None = None
-    for node in _MODEL_TABLES[1:]:
-        # The occupation has a table for everyone, and is drawn for those who work.
-        source = cells if node != "occupation_group" else workers
-        parents = [p for p in network[node].parents if source is not None and p in source.columns]
-        kept = sorted({"uf", *parents, *(network["occupation_group"].parents if node == "activity" else ())})
-        if source is None or not set(kept) <= set(source.columns):
-            continue
-        result = split(source.groupby(kept, as_index=False)["persons"].sum(), node)
-        if result is not None:
-            found[node] = result
-        if node == "activity" and result is not None:
-            workers = result[result["activity"] == "ocupado"]
-    return found
+def _expected_table(
+    nodes: Sequence[NodeTable], persons: Array, columns: tuple[str, ...], points: Array, factor: Array
+) -> Array:
+    if INCOME not in columns:
+        return expectation.expected(nodes, persons, columns, WORK)
+    others = tuple(column for column in columns if column != INCOME)
+    base = others if "occupation_group" in others else (*others, "occupation_group")
+    table = expectation.expected(nodes, persons, (*base, "income_band"), WORK)
+    group = base.index("occupation_group")
+    shares = expectation.income_law(points, factor, _INCOME_ENDS)  # (groups, bands, classes)
+    letters = "".join(chr(ord("p") + i) for i in range(len(base)))
+    kept = "".join(letters[base.index(column)] for column in others)
+    assert columns == (*others, INCOME)
+    return np.asarray(np.einsum(f"{letters}b,{letters[group]}bc->{kept}c", table, shares))
 
 
 def _outside(
-    spark: SparkSession, config: Config, ufs: list[str], have: dict[tuple[str, ...], pd.DataFrame], adults: int
+    spark: SparkSession, config: Config, ufs: list[str], have: dict[tuple[str, ...], pd.DataFrame]
 ) -> list[Fit]:
     """Figures from outside the model for what `MODEL` targets: not of the same universe, so no bound speaks of them."""
     data_dir = config.data_dir
@@ -271,12 +342,11 @@ def _outside(
     printed = set(shares["religion"])
     faith["religion"] = [value if value in printed else _OTHER_RELIGION for value in faith["religion"]]
     faith = faith.groupby(["uf", "religion"], as_index=False)["have"].sum()
-    bands = [b for b, start in zip(codes.AGE_BANDS, codes.AGE_BAND_STARTS, strict=True) if start >= adults]
-    survey = _storage.read(spark, data_dir, tables.COUNT, ufs).where("family = 'occupation_group' AND level = 'uf'")
+    digit = F.substring("occupation_cod3", 1, 1)
+    survey = _storage.read(spark, data_dir, tables.OCCUPATION_2026).where(F.col("uf").isin(ufs))
     counted = (
-        survey.where(F.split("cell", r"\|")[1].isin(bands))
-        .groupBy("uf", F.col("value").alias("occupation_group"))
-        .agg(F.sum("weight_persons").alias("persons"), F.sum("weight_squared").alias("squares"))
+        survey.groupBy("uf", harmonise.occupation_group(F.concat(digit, F.lit("xxx"))).alias("occupation_group"))
+        .agg(F.sum("persons").alias("persons"), F.sum("weight_squared").alias("squares"))
         .toPandas()
     )
     totals = counted.groupby("uf")[["persons", "squares"]].sum()
@@ -290,7 +360,7 @@ def _outside(
             counted,
             SURVEY,
             grades["occupation_group"],
-            against="survey of 2018",
+            against="survey of 2026",
             target_persons=effective.to_dict(),
         ),
     ]

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from census import codes, model, names, seeds, tables
 from census.errors import FitError
 from conf.settings import Node
-from jobs import _storage
-from udfs import alias
+from jobs import _model_tables, _storage
+from jobs._model_tables import ModelTables
+from udfs import alias, sampling
 from udfs.naming import FIRST_DECADE, LAST_DECADE, PERIODS, NameTables
-from udfs.sampling import PERSON_ID_SHIFT, StateTables
+from udfs.sampling import INCOME_POINT, PERSON_ID_SHIFT, TITLE, StateTables, Variable
 
 Array = NDArray[np.float64]
 POPULATION = 203_080_756  # residents, Censo 2022 (SIDRA 9514)
@@ -54,30 +54,33 @@ def read(
     spark: SparkSession, data_dir: Path, spec: dict[str, Node], *, ufs: list[str], seed: int, min_age_years: int
 ) -> SampleTables:
     """Build the tables of the chosen states."""
-    cpd = _storage.read(spark, data_dir, tables.CPD).where(F.col("uf").isin([*ufs, "BR"])).toPandas()
+    stored = _model_tables.read(spark, data_dir, ufs)
     allocated = _storage.read(spark, data_dir, tables.ALLOCATION, ufs).orderBy("uf", "order").toPandas()
     occupations = (
         _storage.read(spark, data_dir, tables.OCCUPATION).toPandas().sort_values(["occupation_cod", "occupation_cbo"])
     )
-    cod = sorted(cpd.loc[cpd["node"] == "occupation_cod", "value"].unique())
-    titles, title_index = _titles(occupations, cod)
+    cod = list(stored.values("occupation_cod"))
     # Slots of titles: two words a row, woman's and man's; their index is 2 * row + sex.
-    points, factor = _income(spark, data_dir)
-    bands = sorted(set(cpd.loc[cpd["node"] == "zone", "cell"].str.split("|").str[0]), key=int)
-    domains = model.DOMAINS | {"occupation_cod": tuple(cod), "rural_band": tuple(map(str, range(int(bands[-1]) + 1)))}
+    titles = _titles(occupations, cod)
+    points, factor = _model_tables.income_points(spark, data_dir)
     vectors = seeds.directions()
-    numbers = {name: node.number for name, node in spec.items()}
+    streams = [seeds.ORDER, INCOME_POINT, TITLE, *(node.number for node in spec.values() if node.number is not None)]
     states, naming = [], []
     shared = _shared_names(spark, data_dir)
     surnames = _storage.read(spark, data_dir, tables.SURNAME).orderBy("surname").toPandas()
     for uf in ufs:
         code = codes.STATE_OF[uf].code
-        nodes = {name: alias.build(_dense(cpd, name, node, uf, domains)) for name, node in spec.items()}
         rows = allocated[allocated["uf"] == uf]
         persons = rows["persons"].to_numpy()
         total = int(persons.sum())
         # Adults come first in the numbering; a bound between the two cannot be cut out of it.
         limit = total if min_age_years < 18 else int(persons[rows["age_years"].to_numpy() >= 18].sum())
+        numbering = sampling.numbering(
+            persons,
+            rows["municipality_code"].astype(np.int64).to_numpy(),
+            pd.Categorical(rows["sex"], categories=list(codes.SEXES)).codes.astype(np.int32),
+            rows["age_years"].to_numpy(dtype=np.int32),
+        )
         states.append(
             StateTables(
                 uf=uf,
@@ -85,18 +88,10 @@ def read(
                 seed=seed,
                 bits=max(int(np.ceil(np.log2(total))), 1),
                 limit=limit,
-                ends=np.cumsum(persons),
-                municipality=rows["municipality_code"].astype(np.int64).to_numpy(),
-                sex=pd.Categorical(rows["sex"], categories=list(codes.SEXES)).codes.astype(np.int64),
-                age=rows["age_years"].to_numpy(dtype=np.int64),
-                rural_band=rows["rural_band"].to_numpy(dtype=np.int64),
-                sobol={
-                    v: seeds.sobol_tables(seed, code, v, vectors[v]) for v in [seeds.ORDER, *numbers.values(), 13, 14]
-                },
-                nodes=nodes,
-                numbers=numbers,
+                numbering=numbering,
+                sobol={v: seeds.sobol_tables(seed, code, v, vectors[v]) for v in streams},
+                network=_variables(stored, uf, spec),
                 titles=titles,
-                title_index=title_index,
                 income_points=points,
                 income_factor=factor,
             )
@@ -104,7 +99,7 @@ def read(
         naming.append(_names(shared, surnames, uf, seed))
     with_particle = [f"{p} {s}" if p else s for p, s in zip(surnames["particle"], surnames["surname"], strict=True)]
     words = Words(
-        cod=list(cod),
+        cod=cod,
         cbo=list(occupations["occupation_cbo"]),
         title=[
             word
@@ -121,21 +116,32 @@ def read(
     return SampleTables(states, naming, words, means, root)
 
 
-def _dense(cpd: pd.DataFrame, name: str, node: Node, uf: str, domains: dict[str, tuple[str, ...]]) -> Array:
-    """One state's table of a node; cells without a row (nothing can occur there) get the uniform law of the rest."""
-    own = [p for p in node.parents if p != "uf"]
-    rows = cpd[(cpd["node"] == name) & (cpd["uf"] == (uf if "uf" in node.parents else "BR"))]
-    parts = rows["cell"].str.split("|", expand=True)
-    frame = rows.assign(**{parent: parts[i] for i, parent in enumerate(own)}, **{name: rows["value"]})
-    table = model.dense(frame, {p: domains[p] for p in (*own, name)}, "probability")
-    total = table.sum(axis=-1)
-    if not np.all((np.abs(total - 1) < 1e-6) | (total == 0)):
-        raise FitError(f"{name} of {uf}: a cell of core_model__cpd does not sum to 1.", node=name, uf=uf)
-    return model.normalised(table, model.normalised(table.reshape(-1, table.shape[-1]).sum(axis=0)))
+def _variables(stored: ModelTables, uf: str, spec: dict[str, Node]) -> tuple[Variable, ...]:
+    """The variables of a state in the order of drawing; those of the census block by municipality."""
+    block = stored.block(uf)
+    everyone = block.persons
+    laws: dict[str, tuple[tuple[str, ...], Array]] = {
+        "race": (("municipality", "sex", "age_band"), everyone.sum(axis=(4, 5))),
+        "education_level": (("municipality", "sex", "age_band", "race"), everyone.sum(axis=5)),
+        "zone": (("municipality", "sex", "age_band", "race", "education_level"), everyone),
+    }
+    found = []
+    for node in stored.state(uf):
+        number = spec[node.name].number
+        parents, table = node.parents, node.table
+        if node.name in laws:
+            parents, counted = laws[node.name]
+            # A cell of nobody is never asked for; it gets the state's own law.
+            own = np.expand_dims(node.table, 0)
+            table = model.normalised(counted, np.broadcast_to(own, counted.shape))
+        sizes = tuple(table.shape[:-1])
+        law = alias.known(table) if number is None else alias.law(table)
+        found.append(Variable(node.name, parents, sizes, number, law))
+    return tuple(found)
 
 
-def _titles(occupations: pd.DataFrame, cod: list[str]) -> tuple[alias.Alias, NDArray[np.int64]]:
-    """Laws of the CBO title given (COD, sex), and the title's row behind each slot.
+def _titles(occupations: pd.DataFrame, cod: list[str]) -> alias.Alias:
+    """Laws of the CBO title given (COD, sex).
 
     A COD group without any CBO title takes those of the group with the longest common code.
     """
@@ -156,25 +162,11 @@ def _titles(occupations: pd.DataFrame, cod: list[str]) -> tuple[alias.Alias, NDA
             weights = np.where(has[sex][rows], jobs[rows] * share[rows] + _UNCOUNTED_JOBS * 0.5, 0.0)
             laws.append(weights)
             index.append(rows)
-    return alias.build_ragged(laws), np.concatenate(index).astype(np.int64)
+    return replace(alias.build_ragged(laws), value=np.concatenate(index).astype(np.int32))
 
 
 def _common(one: str, other: str) -> int:
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b), len(one))
-
-
-def _income(spark: SparkSession, data_dir: Path) -> tuple[Array, Array]:
-    quantiles = _storage.read(spark, data_dir, tables.INCOME_POINT).toPandas()
-    points = quantiles.assign(point=quantiles["point"].astype(str))
-    steps = tuple(map(str, range(int(quantiles["point"].max()) + 1)))
-    table = model.dense(points, {"income_band": codes.INCOME_BANDS, "point": steps}, "income_brl")
-    trend = (
-        _storage.read(spark, data_dir, tables.GROUP_TREND)
-        .toPandas()
-        .set_index(["occupation_group", "year"])["mean_income_brl"]
-    )
-    factor = np.array([trend[(group, 2022)] / trend[(group, 2018)] for group in codes.OCCUPATION_GROUPS])
-    return table, factor
 
 
 @dataclass(frozen=True)
@@ -267,7 +259,7 @@ def _names(shared: _SharedNames, surnames: pd.DataFrame, uf: str, seed: int) -> 
         compound_second=shared.compound_second,
         compound_share=column("compound_share"),
         suffix_share=column("suffix_share"),
-        surname_count=alias.build(counts),
+        surname_count=alias.build(counts.reshape(-1, counts.shape[-1])),
         surname=alias.build(names.slot_law(bearers, counts.mean(axis=(0, 1)))[None]),
         particle_share=surnames["particle_share"].to_numpy(dtype=float),
         suffix=alias.build((suffixes / suffixes.sum()).to_numpy()[None]),

@@ -8,7 +8,7 @@ import hashlib
 import logging
 import shutil
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -18,8 +18,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from census.errors import SourceError
-from census.fields import Layout
+from census.fields import Layout, doubts
 from conf.settings import Source, SourceOverride
+from jobs import _microdata
+from jobs._microdata import Microdata
 
 log = logging.getLogger(__name__)
 _HEADER_BYTES = 65536
@@ -34,14 +36,21 @@ class Copied:
     path: Path
     sha256: str
 
+    @property
+    def size(self) -> int:
+        """Bytes, packed."""
+        return self.path.stat().st_size
+
 
 def copy_all(
     sources: Mapping[str, Source],
     overrides: Mapping[str, SourceOverride],
     layouts: Mapping[str, Layout],
     data_dir: Path,
-) -> dict[str, Copied]:
+) -> dict[str, Copied | Microdata]:
     """Verify every source and copy it to `<data>/sources/`; a file that is there already is not copied again.
+
+    Fixed-width text of a user is read where it lies, unless it comes in a zip.
 
     Raises:
         SourceError: A digest differs, a file is missing, truncated, or lacks a column; names file, line and field.
@@ -54,7 +63,11 @@ def copy_all(
     return {name: _copy(name, source, overrides.get(name), layouts[name], folder) for name, source in sources.items()}
 
 
-def _copy(name: str, source: Source, override: SourceOverride | None, layout: Layout, folder: Path) -> Copied:
+def _copy(
+    name: str, source: Source, override: SourceOverride | None, layout: Layout, folder: Path
+) -> Copied | Microdata:
+    if override is not None and (override.layout or _microdata.is_fixed_width(override.path)):
+        return _microdata.prepare(name, override, layout, folder)
     if override is None:
         content = resources.files("census").joinpath("reference", source.file).read_bytes()
         file, expected = source.file, source.sha256
@@ -116,7 +129,7 @@ def _utf8(text: bytes, file: str) -> bytes:
 def _check_header(text: bytes, layout: Layout, file: str) -> None:
     first = text.split(b"\n", 1)[0].decode("utf-8-sig")
     header = next(csv.reader([first]), [])
-    missing = [name for name in layout.header if name not in header]
+    missing = layout.missing(header)
     if missing:
         raise SourceError(
             f"{file}, line 1: column {missing[0]!r} is missing (found: {', '.join(header[:8])}...).",
@@ -126,12 +139,21 @@ def _check_header(text: bytes, layout: Layout, file: str) -> None:
         )
 
 
-def rows(spark: SparkSession, copied: Copied) -> DataFrame:
-    """The rows of a source as text columns, with `line` and, for text files, `corrupt`.
+def doubtful(file: str, layout: Layout, found: Sequence[float | None]) -> list[str]:
+    """One sentence for each total of a table that is not what it must be."""
+    return [
+        f"{file} is not the table that is expected, or is in another unit: {doubt}." for doubt in doubts(layout, found)
+    ]
+
+
+def rows(spark: SparkSession, copied: Copied | Microdata) -> DataFrame:
+    """The rows of a source as text columns, with `line` and, for text files, `corrupt` (fixed-width: `misfit`).
 
     Raises:
         SourceError: The file cannot be read as what it says it is.
     """
+    if isinstance(copied, Microdata):
+        return _microdata.rows(spark, copied)
     if copied.path.suffix == ".parquet":
         try:
             table = spark.read.parquet(str(copied.path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import glob
 import gzip
 import hashlib
 import io
@@ -19,20 +20,43 @@ NATIONAL = "BR"
 _TEXT_CODE = ("udfs/prompts.py", "udfs/parsing.py", "udfs/answers.py", "conf/prompts", "conf/schemas")
 # Code that a stage's rows depend on, beside census/ and its own job file.
 _CODE = {
-    "ingest": ("jobs/_sources.py",),
+    "ingest": ("jobs/_sources.py", "jobs/_microdata.py"),
     "condition": (),
-    "fit": ("jobs/_fit_inputs.py", "conf/rules.toml"),
-    "sample": ("jobs/_sample_tables.py", "udfs/sampling.py", "udfs/alias.py", "udfs/naming.py"),
+    "fit": ("jobs/_fit_inputs.py", "jobs/_national.py", "conf/rules.toml"),
+    "sample": (
+        "jobs/_sample_tables.py",
+        "jobs/_model_tables.py",
+        "udfs/sampling.py",
+        "udfs/alias.py",
+        "udfs/naming.py",
+    ),
     "write_text": ("jobs/_text_inputs.py", *_TEXT_CODE),
-    "validate": ("jobs/_text_inputs.py", "jobs/_metrics.py", "jobs/_rule_check.py", *_TEXT_CODE),
+    "validate": ("jobs/_text_inputs.py", "jobs/_metrics.py", "jobs/_rule_check.py", "conf/rules.toml", *_TEXT_CODE),
     "publish": ("jobs/_exports.py", "jobs/_card.py"),
 }
-_NO_ROWS = ("dictionary.py",)  # in census/, but no row depends on it
+_WHOLE_BYTES = 64 * 1024 * 1024  # a user's file up to this size counts with its content
+# In census/, but no row depends on them.
+_NO_ROWS = (
+    "dictionary.py",
+    "questions.py",
+    "inference.py",
+    "network_files.py",
+    "comparison.py",
+    "assumptions.py",
+    "held_out_fit.py",
+    "structure.py",
+)
 _SETTINGS = {
     "ingest": ("ingest",),
     "condition": ("condition",),
     "fit": ("fit",),
-    "sample": ("sample.min_age_years", "run.seed", "run.whole"),
+    "sample": (
+        "jobs/_sample_tables.py",
+        "jobs/_model_tables.py",
+        "udfs/sampling.py",
+        "udfs/alias.py",
+        "udfs/naming.py",
+    ),
     "write_text": ("llm.model", "llm.temperature", "llm.top_p", "llm.max_completion_tokens", "llm.reasoning_effort"),
     "validate": ("validation",),
     "publish": ("publish.occupation",),
@@ -78,7 +102,7 @@ def fingerprints(config: Config) -> dict[str, dict[str, str]]:
     sizes = records(config)
     road: dict[str, dict[str, str]] = {}
     national = digest(
-        ["sources", {name: source.sha256 for name, source in settings.sources().items()}, _overrides(config)]
+        ["sources", {name: source.sha256 for name, source in settings.fitted_sources().items()}, _overrides(config)]
     )
     for stage in STAGES[:3]:
         national = digest([stage, national, _code(stage), _chosen(config, stage)])
@@ -116,12 +140,27 @@ def _chosen(config: Config, stage: str) -> dict[str, object]:
     return chosen
 
 
-def _overrides(config: Config) -> dict[str, str]:
-    found = {}
-    for name, override in config.sources.items():
-        file = Path(override.path).expanduser()
-        found[name] = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "missing"
-    return found
+def _overrides(config: Config) -> dict[str, list[object]]:
+    """What a user's own files look like now: digests of small ones, sizes and times of large ones."""
+    return {
+        name: [_looks(path) for path in (override.path, override.layout) if path]
+        for name, override in config.sources.items()
+        if name not in settings.held_out()
+    }
+
+
+def _looks(path: str) -> object:
+    if "://" in path:
+        return path
+    file = Path(path).expanduser()
+    found = sorted(file.iterdir()) if file.is_dir() else [Path(name) for name in sorted(glob.glob(str(file)))]
+    return [
+        (item.name, hashlib.sha256(item.read_bytes()).hexdigest())
+        if item.stat().st_size <= _WHOLE_BYTES
+        else (item.name, item.stat().st_size, item.stat().st_mtime_ns)
+        for item in ([file] if file.is_file() else found)
+        if item.is_file()
+    ] or "missing"
 
 
 @cache

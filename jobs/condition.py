@@ -7,23 +7,27 @@ Writes  core_model__count, core_model__conditional, core_model__income_point   (
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from census import codes, counts, tables
+from census import codes, counts, harmonise, model, tables
+from census.counts import Family
+from conf import settings
 from conf.settings import Config
 from jobs import _cli, _runlog, _storage
 from jobs._runlog import RunReport
 
+MAIN_SURVEY = "pnadc_2018t2"
+
 
 class Conditioned(NamedTuple):
-    """Frames of the three tables."""
+    """Frames of two tables."""
 
     counts: DataFrame
     income_points: DataFrame
-    conditionals: DataFrame
 
 
 def run(spark: SparkSession, config: Config) -> RunReport:
@@ -38,7 +42,8 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         if not report.todo:
             return report
         people = _storage.read(spark, config.data_dir, tables.PERSON)
-        built = build(people, design_effect=config.condition.design_effect)
+        families = counts.survey_families({name: node.parents for name, node in settings.network().items()})
+        built = build(people, families, cod_of(people))
         partitions = config.spark.shuffle_partitions
         report.progress("counting families for states, regions and Brazil")
         _storage.replace_all(
@@ -49,7 +54,8 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         )
         # From the table, not from the plan: the persons are read once.
         stored = _storage.read(spark, config.data_dir, tables.COUNT)
-        conditionals = counts.conditionals(stored, design_effect=config.condition.design_effect)
+        effects = dict.fromkeys(families, config.condition.design_effect)
+        conditionals = counts.conditionals(stored, effects)
         _storage.replace_all(
             conditionals.repartition(partitions, "uf"), config.data_dir, tables.CONDITIONAL, metadata=report.metadata
         )
@@ -57,19 +63,40 @@ def run(spark: SparkSession, config: Config) -> RunReport:
     return report
 
 
-def build(people: DataFrame, *, design_effect: float) -> Conditioned:
-    """Counts and conditionals of `counts.SURVEY_FAMILIES` from one row per surveyed person."""
+def build(people: DataFrame, families: Mapping[str, Family], cod: tuple[str, ...]) -> Conditioned:
+    """Counts of the families and quantiles of income from one row per surveyed person.
+
+    Args:
+        cod: COD base groups in code order.
+    """
     ends = codes.INCOME_BAND_ENDS
     band = F.coalesce(
         *[F.when(F.col("income_brl") <= end, codes.INCOME_BANDS[i]) for i, end in enumerate(ends)],
         F.when(F.col("income_brl") > ends[-1], codes.INCOME_BANDS[-1]),
     )
-    banded = people.withColumn("income_band", band)
-    counted = counts.weighted_counts(counts.with_partner(banded), counts.SURVEY_FAMILIES)
-    earning = banded.where("source = 'pnadc_2018t2' AND income_brl IS NOT NULL")
-    return Conditioned(
-        counted, counts.income_points(earning), counts.conditionals(counted, design_effect=design_effect)
+    # Under 5 nobody has finished a level of school; the census asks from 5 on.
+    schooled = people.withColumn(
+        "education_level",
+        F.when(F.col("age_years") < 5, codes.EDUCATION_LEVELS[0]).otherwise(F.col("education_level")),
     )
+    banded = schooled.withColumn("income_band", band)
+    for name, classes in model.COARSER_AGES.items():
+        words = {age_band: model.DOMAINS[name][place] for age_band, place in zip(codes.AGE_BANDS, classes, strict=True)}
+        banded = banded.withColumn(name, harmonise.lookup(words, F.col("age_band")))
+    counted = counts.weighted_counts(counts.with_partner(banded), families, model.DOMAINS | {"occupation_cod": cod})
+    earning = banded.where(f"source = '{MAIN_SURVEY}' AND income_brl IS NOT NULL")
+    return Conditioned(counted, counts.income_points(earning))
+
+
+def cod_of(people: DataFrame) -> tuple[str, ...]:
+    """COD base groups that the survey found among workers of known schooling, in code order."""
+    rows = (
+        people.where("is_working AND occupation_cod IS NOT NULL AND education_level IS NOT NULL")
+        .select("occupation_cod")
+        .distinct()
+        .collect()
+    )
+    return tuple(sorted(row[0] for row in rows))
 
 
 if __name__ == "__main__":

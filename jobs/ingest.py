@@ -24,7 +24,8 @@ from census.layouts import LAYOUTS
 from census.tables import Table
 from conf import settings
 from conf.settings import Config
-from jobs import _cli, _runlog, _sources, _storage
+from jobs import _cli, _microdata, _runlog, _sources, _storage
+from jobs._microdata import Microdata
 from jobs._runlog import RunReport
 from jobs._sources import Copied
 
@@ -44,18 +45,20 @@ def run(spark: SparkSession, config: Config) -> RunReport:
 
 
 def _ingest(spark: SparkSession, config: Config, report: RunReport) -> None:
-    copied = _sources.copy_all(settings.sources(), config.sources, LAYOUTS, config.data_dir)
+    given = {name: mine for name, mine in config.sources.items() if name not in settings.held_out()}
+    copied = _sources.copy_all(settings.fitted_sources(), given, LAYOUTS, config.data_dir)
     report.progress(f"{len(copied)} sources verified")
-    files = {name: source.file for name, source in copied.items()}
     metadata = report.metadata | {"sources": {name: source.sha256 for name, source in copied.items()}}
     rows: dict[str, DataFrame] = {}
     try:
-        rows, read, bad = _read(spark, copied, report)
-        rejections = rejected_rows(spark, {name: rows[name] for name in sorted(bad)}, files)
+        rows, read, bad, doubts = _read(spark, copied, report)
+        rejections = rejected_rows(spark, {name: rows[name] for name in sorted(bad)}, copied)
         _storage.replace_all(rejections.coalesce(2), config.data_dir, tables.INGEST_REJECTION, metadata=metadata)
         if bad:
             stored = _storage.read(spark, config.data_dir, tables.INGEST_REJECTION)
             _check_rejections(stored, read, config.ingest.max_rejected_share)
+        if doubts:
+            raise SourceError(doubts[0])
         report.rows_out = _write(build(rows), config, metadata, report)
     except PySparkException as error:
         raise SourceError(f"A source could not be read: {str(error).splitlines()[0]}") from error
@@ -65,39 +68,48 @@ def _ingest(spark: SparkSession, config: Config, report: RunReport) -> None:
 
 
 def _read(
-    spark: SparkSession, copied: Mapping[str, Copied], report: RunReport
-) -> tuple[dict[str, DataFrame], dict[str, int], set[str]]:
-    """The checked rows of every source, their number, and the names of the sources that hold bad ones.
+    spark: SparkSession, copied: Mapping[str, Copied | Microdata], report: RunReport
+) -> tuple[dict[str, DataFrame], dict[str, int], set[str], list[str]]:
+    """The checked rows of every source, their number, the names of the sources that hold bad ones, and what is wrong
+    with the totals of whole tables.
 
     The rows are kept: a source is read once, for its rejections and for its tables.
     """
     rows: dict[str, int] = {}
     bad: set[str] = set()
+    wrong: list[str] = []
     done = itertools.count(1)
 
     def one(name: str) -> tuple[str, DataFrame]:
         frame = checked(_sources.rows(spark, copied[name]), LAYOUTS[name]).persist()
-        count, rejections = frame.selectExpr("count(*)", "count(rejection)").first()
+        totals = [total.sql for total in LAYOUTS[name].totals]
+        count, rejections, *found = frame.selectExpr("count(*)", "count(rejection)", *totals).first()
         if rejections:
             bad.add(name)
+        wrong.extend(_sources.doubtful(copied[name].file, LAYOUTS[name], found))
         rows[name] = count
         log.info("ingest: %s: %d rows, %d rejected", copied[name].file, count, rejections)
         report.progress("sources read", next(done), len(copied))
         return name, frame
 
     # A file is one task: the large ones first, the many small ones beside them.
-    by_size = sorted(copied, key=lambda name: -copied[name].path.stat().st_size)
+    by_size = sorted(copied, key=lambda name: -copied[name].size)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return dict(pool.map(one, by_size)), rows, bad
+        return dict(pool.map(one, by_size)), rows, bad, sorted(wrong)
 
 
-def rejected_rows(spark: SparkSession, rows: Mapping[str, DataFrame], files: Mapping[str, str]) -> DataFrame:
+def rejected_rows(
+    spark: SparkSession, rows: Mapping[str, DataFrame], copied: Mapping[str, Copied | Microdata]
+) -> DataFrame:
     """`raw_ingest__rejection` rows of the named sources' `checked` rows."""
+
+    def one(frame: DataFrame, source: Copied | Microdata) -> DataFrame:
+        if isinstance(source, Microdata):
+            return _microdata.numbered(rejected(frame), frame, source)
+        return rejected(frame).withColumn("file", F.lit(source.file))
+
     none = spark.createDataFrame([], tables.INGEST_REJECTION.schema)
-    found = [
-        rejected(frame).select(F.lit(name).alias("source"), F.lit(files[name]).alias("file"), "*")
-        for name, frame in rows.items()
-    ]
+    found = [one(frame, copied[name]).withColumn("source", F.lit(name)) for name, frame in rows.items()]
     return reduce(DataFrame.unionByName, found, none)
 
 
@@ -133,6 +145,13 @@ def build(rows: Mapping[str, DataFrame]) -> dict[Table, DataFrame]:
         tables.EDUCATION_JOINT: harmonise.education_uf(good["census2022_education_uf"]).unionByName(
             harmonise.education_young(good["census2022_education_municipality"], places)
         ),
+        tables.EDUCATION_MUNICIPALITY: harmonise.education_municipality(
+            good["census2022_education_municipality"], places
+        ),
+        tables.WORK_2010: harmonise.with_state(good["atlas2010_work"], places).select(*tables.WORK_2010.column_names),
+        tables.TREND: harmonise.trend(good["pnadc_trend"]),
+        tables.OCCUPATION_2026: good["pnadc_2026t1_occupation"].select(*tables.OCCUPATION_2026.column_names),
+        tables.OCCUPIED_2026: good["pnadc_2026t1_state"].select(*tables.OCCUPIED_2026.column_names),
         tables.PERSON: harmonise.pnadc_2018t2(good["pnadc_2018t2"]).unionByName(
             harmonise.pnadc_2017t1(good["pnadc_2017t1"])
         ),

@@ -32,12 +32,13 @@ from jobs._runlog import RunReport
 Row = dict[str, object]
 
 OFFLINE_WRITER = "povo-offline-writer"
-_SHOWN_MUNICIPALITIES = 10
+_SHOWN_VALUES = 10
 _BAND_HEIGHT, _PYRAMID_WIDTH = 17, 168.0  # SVG units; the width is that of the longest bar of a side
 _IN_ORDER = {
     "age_band": codes.AGE_BANDS,
     "education_level": codes.EDUCATION_LEVELS,
     "marital_status": codes.MARITAL_STATUSES,
+    _metrics.INCOME: _metrics.INCOME_CLASSES,
 }
 
 
@@ -150,7 +151,7 @@ def pyramid(cells: pd.DataFrame) -> Row:
 def bars(fit: Fit, uf: str, municipalities: dict[str, str]) -> list[Row]:
     """One pair of bars a value: shares of the sample and of the target, widths in per cent of the longest.
 
-    Of the municipalities the largest are shown, the others as one.
+    Of many values without an order the largest are shown, the others as one.
     """
     column = fit.columns[0]
     part = fit.cells[fit.cells["uf"] == uf].copy()
@@ -163,10 +164,10 @@ def bars(fit: Fit, uf: str, municipalities: dict[str, str]) -> list[Row]:
     rows = [(words.value_name(column, str(v)), float(h), float(w)) for v, h, w in part[[column, "have", "want"]].values]
     if column == "municipality_code":
         rows = [(municipalities.get(str(v), str(v)), h, w) for v, (_, h, w) in zip(part[column], rows, strict=True)]
-        rest = rows[_SHOWN_MUNICIPALITIES:]
-        if len(rest) > 1:
-            others = (f"outros {len(rest)} municípios", sum(r[1] for r in rest), sum(r[2] for r in rest))
-            rows = [*rows[:_SHOWN_MUNICIPALITIES], others]
+    rest = rows[_SHOWN_VALUES:]
+    if order is None and len(rest) > 1:
+        name = words.MANY.get(column, "valores")
+        rows = [*rows[:_SHOWN_VALUES], (f"mais {len(rest)} {name}", sum(r[1] for r in rest), sum(r[2] for r in rest))]
     longest = max((max(have, want) for _, have, want in rows), default=1.0) or 1.0
     return [
         {"label": label, "have": have, "want": want, "wide": 100 * have / longest, "target": 100 * want / longest}

@@ -47,6 +47,7 @@ DOORS = {
     "reads or writes tables": {
         "jobs/_storage.py": "the only door to Delta",
         "jobs/_sources.py": "sources, before they are tables",
+        "jobs/_microdata.py": "fixed-width text, before it is a table",
         "jobs/_journal.py": "journal files, before they are tables",
     },
     "opens files": {
@@ -57,6 +58,7 @@ DOORS = {
         "jobs/_jars.py": "set-up: Delta's jars",
         "jobs/_journal.py": "removes what is in the table",
         "jobs/_locks.py": "locks of states and runs",
+        "jobs/_microdata.py": "a user's layout and text files",
         "jobs/_server_process.py": "the log of the offline writer",
         "jobs/_sources.py": "verifies sources and copies them",
         "jobs/_states.py": "digests of packaged code and data",

@@ -72,14 +72,14 @@ def draw_names(numbers: Integers, sex: Integers, age_years: Integers, tables: Na
     birth = REFERENCE_YEAR - age_years
     decade = (np.clip(birth // 10 * 10, FIRST_DECADE, LAST_DECADE) - FIRST_DECADE) // 10
     period = (np.clip(birth // 10 * 10, PERIODS[0], PERIODS[-1]) - PERIODS[0]) // 10
-    by_period = sex * len(PERIODS) + period
+    by_period = (sex * len(PERIODS) + period).astype(np.int32)
     is_compound = u(IS_COMPOUND) < tables.compound_share[sex, period]
-    first_cell = sex * ((LAST_DECADE - FIRST_DECADE) // 10 + 1) + decade
+    first_cell = (sex * ((LAST_DECADE - FIRST_DECADE) // 10 + 1) + decade).astype(np.int32)
     assert tables.first.start is not None and tables.compound.start is not None
     single = tables.first_index[tables.first.start[first_cell] + tables.first.draw(first_cell, u(FIRST_NAME))]
     pair = tables.compound.start[by_period] + tables.compound.draw(by_period, u(COMPOUND))
     count = 1 + tables.surname_count.draw(by_period, u(SURNAME_COUNT))
-    nothing = np.zeros(len(numbers), dtype=np.int64)
+    nothing = np.zeros(len(numbers), dtype=np.int32)
     surnames = np.full((len(numbers), MAX_SURNAMES), -1, dtype=np.int64)
     particle = np.zeros((len(numbers), MAX_SURNAMES), dtype=bool)
     for slot in range(MAX_SURNAMES):

@@ -11,17 +11,105 @@ import numpy as np
 from numpy.typing import NDArray
 
 from census import codes, seeds
-from udfs.alias import Alias
+from udfs.alias import Alias, Law
 
 Integers = NDArray[np.int64]
-SAMPLER_VERSION = 1
+Codes = NDArray[np.int32]
+Uniforms = NDArray[np.float64]
+SAMPLER_VERSION = 2
 PERSON_ID_SHIFT = 10**10
-_BAND_OF_AGE = np.array([codes.AGE_BANDS.index(codes.age_band(age)) for age in range(131)])
+_BAND_OF_AGE = np.array([codes.AGE_BANDS.index(codes.age_band(age)) for age in range(131)], dtype=np.int32)
 _WORKS = codes.ACTIVITIES.index("ocupado")
 _LOOKS, _RETIRED = codes.ACTIVITIES.index("desocupado"), codes.ACTIVITIES.index("aposentado")
 _LAST_WORK_BAND = codes.AGE_BANDS.index("60-64")
+# Who does not work has none of these.
+WORK = (
+    "occupation_group",
+    "occupation_cod",
+    "pay_class",
+    "position",
+    "may_be_mei",
+    "is_mei",
+    "earning_class",
+    "income_band",
+)
 # Streams of the mixer; a number is given once and never to another variable.
 FORMER_GROUP, FORMER_COD, FORMER_TITLE, INCOME_POINT, TITLE = 32, 33, 34, 13, 14
+_GUIDE_BITS = 8  # persons per entry of the guide to the numbering, as a power of two
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A node of the network in one state.
+
+    Attributes:
+        parents: Variables drawn before it, `municipality` among them for the census block.
+        sizes: Number of values of each parent.
+        number: Stream of its draws; None if its parents determine it.
+    """
+
+    name: str
+    parents: tuple[str, ...]
+    sizes: tuple[int, ...]
+    number: int | None
+    law: Law
+
+    def cells(self, values: dict[str, Codes]) -> Codes:
+        """Cell of each person: mixed radix over the parents, the last one fastest."""
+        if not self.parents:
+            return np.zeros(len(next(iter(values.values()))), dtype=np.int32)
+        index = values[self.parents[0]]
+        for parent, size in zip(self.parents[1:], self.sizes[1:], strict=True):
+            index = index * np.int32(size) + values[parent]
+        return index
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """Who person number k is: running totals over the rows of the allocation.
+
+    Attributes:
+        ends: Running total of persons, one a row.
+        guide: Row in which person number 256 i stands, one an i.
+        municipality: Place of the row's municipality in `municipality_codes`.
+        sex, age: Of the row.
+    """
+
+    ends: Integers
+    guide: Codes
+    municipality: Codes
+    sex: Codes
+    age: Codes
+    municipality_codes: Codes
+
+    def rows(self, numbers: Integers) -> Codes:
+        """Row of each person number."""
+        row = self.guide[numbers >> _GUIDE_BITS]
+        late = np.flatnonzero(self.ends[row] <= numbers)
+        while len(late):
+            row[late] += 1
+            late = late[self.ends[row[late]] <= numbers[late]]
+        return row
+
+
+def numbering(persons: Integers, municipality: Integers, sex: Codes, age: Codes) -> Numbering:
+    """The numbering behind the rows of an allocation in their order.
+
+    Args:
+        persons: Persons of each row, at least 1.
+        municipality: IBGE code of 7 digits of each row.
+    """
+    ends = np.cumsum(persons)
+    firsts = np.arange(0, int(ends[-1]), 1 << _GUIDE_BITS)
+    known, place = np.unique(municipality, return_inverse=True)
+    return Numbering(
+        ends,
+        np.searchsorted(ends, firsts, side="right").astype(np.int32),
+        place.astype(np.int32),
+        sex.astype(np.int32),
+        age.astype(np.int32),
+        known.astype(np.int32),
+    )
 
 
 @dataclass(frozen=True)
@@ -31,11 +119,9 @@ class StateTables:
     Attributes:
         bits: m; the first m bits of dimension 0 number the persons.
         limit: Person numbers below it are drawn (adults, or everyone).
-        ends: Running total of persons over the rows of the allocation.
-        municipality, sex, age, rural_band: Columns of the allocation.
         sobol: Variable number -> (high, low) tables.
-        nodes: Node -> alias tables of this state.
-        titles: (COD, sex) -> index into the list of titles, ragged; `title_index` maps a slot to a title.
+        network: Variables in the order of drawing.
+        titles: (COD, sex) -> title, by alias.
         income_points: (bands, points) quantiles in BRL of 2018; the points are equally spaced.
         income_factor: (groups,) from 2018 to 2022.
     """
@@ -45,18 +131,22 @@ class StateTables:
     seed: int
     bits: int
     limit: int
-    ends: Integers
-    municipality: Integers
-    sex: Integers
-    age: Integers
-    rural_band: Integers
+    numbering: Numbering
     sobol: dict[int, tuple[NDArray[np.uint32], NDArray[np.uint32]]]
-    nodes: dict[str, Alias]
-    numbers: dict[str, int]
+    network: tuple[Variable, ...]
     titles: Alias
-    title_index: Integers
     income_points: NDArray[np.float64]
     income_factor: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """How one variable was drawn: the cell of its table, the uniform, and the chance of what came."""
+
+    variable: Variable
+    cells: Codes
+    uniforms: Uniforms
+    chances: NDArray[np.float64]
 
 
 def person_numbers(points: Integers, tables: StateTables) -> Integers:
@@ -80,81 +170,92 @@ def points_needed(persons: int, tables: StateTables, *, chunk: int = 1 << 20) ->
     return 1 << tables.bits
 
 
-def uniforms(points: Integers, variable: int, tables: StateTables) -> NDArray[np.float64]:
+def uniforms(points: Integers, variable: int, tables: StateTables) -> Uniforms:
     """One uniform in [0, 1) per point: fixed by (seed, state, variable, point), whatever the partitioning."""
     high, low = tables.sobol[variable]
     return (high[points >> seeds.LOW_BITS] ^ low[points & ((1 << seeds.LOW_BITS) - 1)]) * 2.0**-32
 
 
-def draw(points: Integers, tables: StateTables) -> dict[str, NDArray[np.generic]]:
+def draw(
+    points: Integers, tables: StateTables, *, trace: dict[str, Trace] | None = None
+) -> dict[str, NDArray[np.generic]]:
     """The persons of these points, in order; points that are no person of the sample are left out.
 
+    Args:
+        trace: Filled with how each variable was drawn, where given (for few persons: it costs).
+
     Returns:
-        Codes of the code book by variable; -1 where a variable does not apply. `number` is k; `title` and
-        `former_title` index the list of titles; `income_brl` is NaN for who does not work.
+        Codes of the code book by variable; -1 where a variable does not apply. `number` is k, `municipality` the IBGE
+        code; `title` and `former_title` index the list of titles; `income_brl` is NaN for who does not work.
     """
     numbers = person_numbers(points, tables)
     valid = numbers < tables.limit
     points, numbers = points[valid], numbers[valid]
-    row = np.searchsorted(tables.ends, numbers, side="right")
-    sex, age = tables.sex[row], tables.age[row]
-    band = _BAND_OF_AGE[age]
+    row = tables.numbering.rows(numbers)
+    age = tables.numbering.age[row]
+    values: dict[str, Codes] = {
+        "municipality": tables.numbering.municipality[row],
+        "sex": tables.numbering.sex[row],
+        "age_band": _BAND_OF_AGE[age],
+    }
+    for variable in tables.network:
+        if variable.name not in WORK:
+            values[variable.name] = _pick(variable, values, points, tables, trace)
+    works = values["activity"] == _WORKS
+    at_work = np.flatnonzero(works)
+    job = {name: codes_[at_work] for name, codes_ in values.items()}
+    for variable in tables.network:
+        if variable.name in WORK:
+            job[variable.name] = _pick(variable, job, points[at_work], tables, trace)
+    u = uniforms(points[at_work], INCOME_POINT, tables)
+    income = np.full(len(points), np.nan)
+    income[at_work] = _income(job["income_band"], job["occupation_group"], u, tables)
+    titles = tables.titles.draw(
+        job["occupation_cod"] * np.int32(2) + job["sex"], uniforms(points[at_work], TITLE, tables)
+    )
 
-    def pick(node: str, *parents: tuple[Integers, int]) -> Integers:
-        cell = np.zeros(len(points), dtype=np.int64)
-        for values, size in parents:
-            cell = cell * size + values
-        return tables.nodes[node].draw(cell, uniforms(points, tables.numbers[node], tables))
+    def only(codes_: Codes, where: NDArray[np.bool_]) -> Codes:
+        return np.where(where, codes_, np.int32(-1))
 
-    of_sex, of_band = (sex, 2), (band, len(codes.AGE_BANDS))
-    race = pick("race", of_sex, of_band)
-    of_race = (race, len(codes.RACES))
-    level = pick("education_level", of_sex, of_band, of_race)
-    of_level = (level, len(codes.EDUCATION_LEVELS))
-    zone = pick("zone", (tables.rural_band[row], 0), of_level)
-    marital = pick("marital_status", of_sex, of_band, of_race, of_level)
-    union = pick("in_union", of_sex, of_band, (marital, len(codes.MARITAL_STATUSES)))
-    religion = pick("religion", of_sex, of_race)
-    activity = pick("activity", of_sex, of_band, of_race, of_level)
-    group = pick("occupation_group", of_sex, of_band, of_level, (zone, 2))
-    of_group = (group, len(codes.OCCUPATION_GROUPS))
-    cod = pick("occupation_cod", of_group, of_sex, of_level)
-    position = pick("position", (cod, 0))
-    of_position = (position, len(codes.POSITIONS))
-    is_mei = pick("is_mei", of_group, of_position)
-    income_band = pick("income_band", of_sex, of_level, of_group, of_position)
-    income = _income(income_band, group, uniforms(points, INCOME_POINT, tables), tables)
-    title = _title(cod, sex, uniforms(points, TITLE, tables), tables)
-    works, had_work = activity == _WORKS, (activity == _LOOKS) | (activity == _RETIRED)
-    # Who is retired once worked at an age of work: the youngest of both bands.
-    former = _former_title(numbers, sex, np.minimum(band, _LAST_WORK_BAND), level, zone, tables)
-
-    def only(values: Integers, where: NDArray[np.bool_]) -> Integers:
-        return np.where(where, values, -1)
+    def of_work(codes_: Codes) -> Codes:
+        everyone = np.full(len(points), -1, dtype=np.int32)
+        everyone[at_work] = codes_
+        return everyone
 
     return {
         "number": numbers,
-        "municipality": tables.municipality[row],
-        "sex": sex,
+        "municipality": tables.numbering.municipality_codes[values["municipality"]],
+        "sex": values["sex"],
         "age_years": age,
-        "zone": zone,
-        "race": race,
-        "education_level": only(level, age >= 5),
-        "marital_status": marital,
-        "in_union": union,
-        "religion": only(religion, age >= 10),
-        "activity": only(activity, age >= 14),
-        "occupation_group": only(group, works),
-        "occupation_cod": only(cod, works),
-        "title": only(title, works),
-        "position": only(position, works),
-        "is_mei": only(is_mei, works),
-        "income_brl": np.where(works, income, np.nan),
-        "former_title": only(former, had_work),
+        "zone": values["zone"],
+        "race": values["race"],
+        "education_level": only(values["education_level"], age >= 5),
+        "marital_status": values["marital_status"],
+        "in_union": values["in_union"],
+        "religion": only(values["religion"], age >= 10),
+        "activity": only(values["activity"], age >= 14),
+        "occupation_group": of_work(job["occupation_group"]),
+        "occupation_cod": of_work(job["occupation_cod"]),
+        "title": of_work(titles),
+        "position": of_work(job["position"]),
+        "is_mei": of_work(job["is_mei"]),
+        "income_brl": income,
+        "former_title": _former_titles(numbers, values, tables),
     }
 
 
-def _income(band: Integers, group: Integers, u: NDArray[np.float64], tables: StateTables) -> NDArray[np.float64]:
+def _pick(
+    variable: Variable, values: dict[str, Codes], points: Integers, tables: StateTables, trace: dict[str, Trace] | None
+) -> Codes:
+    cells = variable.cells(values)
+    u = np.zeros(0) if variable.number is None else uniforms(points, variable.number, tables)
+    drawn = variable.law.draw(cells, u)
+    if trace is not None:
+        trace[variable.name] = Trace(variable, cells, u, variable.law.chance(cells, drawn))
+    return drawn
+
+
+def _income(band: Codes, group: Codes, u: Uniforms, tables: StateTables) -> Uniforms:
     """BRL a month of 2022: a quantile of the band's own law, times the growth of the group's mean income."""
     steps = tables.income_points.shape[1] - 1
     place = u * steps
@@ -163,22 +264,19 @@ def _income(band: Integers, group: Integers, u: NDArray[np.float64], tables: Sta
     return np.round((low + (high - low) * (place - step)) * tables.income_factor[group])
 
 
-def _title(cod: Integers, sex: Integers, u: NDArray[np.float64], tables: StateTables) -> Integers:
-    cell = cod * 2 + sex
-    slot = tables.titles.draw(cell, u)
-    assert tables.titles.start is not None
-    return tables.title_index[tables.titles.start[cell] + slot]
-
-
-def _former_title(
-    numbers: Integers, sex: Integers, band: Integers, level: Integers, zone: Integers, tables: StateTables
-) -> Integers:
-    def mixed(variable: int) -> NDArray[np.float64]:
-        return seeds.mixed(tables.seed, tables.state_code, variable, numbers)
-
-    cell = ((sex * len(codes.AGE_BANDS) + band) * len(codes.EDUCATION_LEVELS) + level) * 2 + zone
-    group = tables.nodes["occupation_group"].draw(cell, mixed(FORMER_GROUP))
-    cod = tables.nodes["occupation_cod"].draw(
-        (group * 2 + sex) * len(codes.EDUCATION_LEVELS) + level, mixed(FORMER_COD)
-    )
-    return _title(cod, sex, mixed(FORMER_TITLE), tables)
+def _former_titles(numbers: Integers, values: dict[str, Codes], tables: StateTables) -> Codes:
+    """Last occupation of the retired and of who looks for work, as their like work today; -1 for others."""
+    activity = values["activity"]
+    had_work = np.flatnonzero((activity == _LOOKS) | (activity == _RETIRED))
+    past = {name: codes_[had_work] for name, codes_ in values.items()}
+    # Who is retired once worked at an age of work: the youngest of both bands.
+    past["age_band"] = np.minimum(past["age_band"], np.int32(_LAST_WORK_BAND))
+    chosen = numbers[had_work]
+    by_name = {variable.name: variable for variable in tables.network}
+    for name, stream in (("occupation_group", FORMER_GROUP), ("occupation_cod", FORMER_COD)):
+        u = seeds.mixed(tables.seed, tables.state_code, stream, chosen)
+        past[name] = by_name[name].law.draw(by_name[name].cells(past), u)
+    u = seeds.mixed(tables.seed, tables.state_code, FORMER_TITLE, chosen)
+    titles = np.full(len(numbers), -1, dtype=np.int32)
+    titles[had_work] = tables.titles.draw(past["occupation_cod"] * np.int32(2) + past["sex"], u)
+    return titles

@@ -12,7 +12,11 @@ VARIABLES = {
     "uf": "estado",
     "municipality": "município",
     "municipality_code": "município",
-    "rural_band": "faixa de ruralidade do município",
+    "age_class": "classe de idade",
+    "career_stage": "fase da vida de trabalho",
+    "pay_class": "faixa salarial da ocupação",
+    "earning_class": "classe de rendimento",
+    "income_class": "rendimento, em salários mínimos",
     "sex": "sexo",
     "age_band": "idade",
     "race": "cor ou raça",
@@ -25,9 +29,12 @@ VARIABLES = {
     "occupation_group": "grupo de ocupação",
     "occupation_cod": "ocupação",
     "position": "posição na ocupação",
+    "may_be_mei": "possibilidade de ser MEI",
     "is_mei": "MEI",
     "income_band": "renda",
 }
+# What the values past the first few are, together.
+MANY = {"municipality_code": "municípios", "occupation_cod": "ocupações"}
 _MASCULINE = {"uf", "municipality", "municipality_code", "sex", "marital_status", "occupation_group"}
 TEXTS = {
     "professional_persona": "Persona profissional",
@@ -86,7 +93,7 @@ TARGETS = {
     _metrics.MODEL: "o esperado pelo próprio modelo",
     _metrics.HOUSEHOLDS: "Censo 2022, SIDRA 9922: domicílios, não pessoas",
     _metrics.SHARES: "proporções por estado, 10 anos ou mais",
-    _metrics.SURVEY: "PNAD Contínua, 2º trimestre de 2018, ocupados",
+    _metrics.SURVEY: "PNAD Contínua, 1º trimestre de 2026, ocupados",
 }
 LIFE = {
     "desocupado": ("Desempregada", "Desempregado"),
@@ -96,7 +103,7 @@ LIFE = {
     "outro": ("Fora do mercado de trabalho", "Fora do mercado de trabalho"),
 }
 _AGES = ((17, "até 17 anos"), (29, "18 a 29 anos"), (44, "30 a 44 anos"), (59, "45 a 59 anos"))
-_VALUES = {"F": "mulheres", "M": "homens", "resto": "todas as outras"}
+_VALUES = {"F": "mulheres", "M": "homens", "resto": "todas as outras", "True": "sim", "False": "não"}
 # Column and row of each state in the tile grid: neighbours stay neighbours as far as a grid allows.
 TILES = {
     uf: (column, row)

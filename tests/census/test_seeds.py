@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from scipy.special import ndtri
 from scipy.stats import qmc
 
@@ -17,6 +18,28 @@ def words(variable: int, points: np.ndarray, *, seed: int = 1) -> np.ndarray:
 def test_the_first_bits_of_dimension_0_are_a_permutation():
     numbers = words(seeds.ORDER, np.arange(4096)) >> np.uint32(seeds.BITS - 12)
     assert len(np.unique(numbers)) == 4096
+
+
+@pytest.mark.parametrize(("seed", "bits"), [(1, 12), (7, 17), (2**31 - 1, 20)])
+def test_every_person_number_leads_back_to_its_point(seed, bits):
+    tables = seeds.sobol_tables(seed, 28, seeds.ORDER, seeds.directions()[seeds.ORDER])
+    numbers = np.arange(1 << bits)
+    points = seeds.points_of(numbers, tables, bits=bits)
+    assert (words(seeds.ORDER, points, seed=seed) >> np.uint32(seeds.BITS - bits) == numbers).all()
+    assert (np.sort(points) == numbers).all()
+
+
+def test_the_last_person_of_the_largest_state_is_found():
+    tables = seeds.sobol_tables(1, 28, seeds.ORDER, seeds.directions()[seeds.ORDER])
+    numbers = np.array([0, 44_411_238 - 1])  # São Paulo
+    points = seeds.points_of(numbers, tables, bits=26)
+    assert (words(seeds.ORDER, points) >> np.uint32(seeds.BITS - 26) == numbers).all()
+
+
+def test_a_number_beyond_the_state_is_refused():
+    tables = seeds.sobol_tables(1, 28, seeds.ORDER, seeds.directions()[seeds.ORDER])
+    with pytest.raises(ValueError, match="not below 2\\^4"):
+        seeds.points_of(np.array([16]), tables, bits=4)
 
 
 def test_directions_make_the_same_point_set_as_scipy():

@@ -156,7 +156,7 @@ def test_a_row_of_the_wrong_width_is_rejected_with_its_line_wherever_the_cell_is
     layout, source = ingest.LAYOUTS[NAME], settings.sources()[NAME]
     copied = _sources.copy_all({NAME: source}, {NAME: SourceOverride(path=str(mine))}, {NAME: layout}, tmp_path)[NAME]
     rows = checked(_sources.rows(spark, copied), layout)
-    found = ingest.rejected_rows(spark, {NAME: rows}, {NAME: copied.file}).orderBy("line").collect()
+    found = ingest.rejected_rows(spark, {NAME: rows}, {NAME: copied}).orderBy("line").collect()
     assert [(row["line"], row["field"], row["reason_code"]) for row in found] == [
         (3, "(row)", "wrong_columns"),
         (4, "(row)", "wrong_columns"),

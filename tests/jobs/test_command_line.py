@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from conf.settings import STAGES, UFS
 from jobs import _cli, _storage
 
-OTHERS = ("report", "status", "serve")
+OTHERS = ("report", "status", "ask", "person", "serve")
 
 
 class Ended(NamedTuple):
@@ -159,6 +159,25 @@ def test_a_later_overlay_is_the_one_that_is_blamed(data, tmp_path):
     assert complaint(povo("run", "--data", str(data), *both)).startswith(str(tmp_path / "second.toml"))
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["P(race | uf=AX)"], "uf=AX: no such value; none of the 27 values is near."),
+        (["P(race | education_level=superior)"], "education_level=superior: no such value; did you mean Superior comp"),
+        (["P(ocupation_group | uf=AC)"], "'ocupation_group' before the bar: no such variable; did you mean occupation"),
+        (["race of Acre"], "'race of Acre' is no question: write P(variables | conditions), for example P(occupation"),
+        ([], "Give a question, for example"),
+        (["P(race)", "--export"], "Give a question, for example"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_refused(data, words, sentence):
+    assert complaint(povo("ask", *words, "--data", str(data))).startswith(sentence)
+
+
+def test_a_number_of_no_state_is_no_person(data):
+    assert complaint(povo("person", "990000000001", "--data", str(data))).startswith("990000000001 is no person_id")
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -218,9 +237,9 @@ def test_a_folder_that_cannot_be_written_is_refused(is_ours):
             assert refused_data(Path(name), ["run"]) == f"The data folder {name} cannot be written: Permission denied."
 
 
-@pytest.mark.parametrize("command", ["status", "report"])
-def test_a_folder_without_tables_is_told_and_not_made(data, command):
-    said = complaint(povo(command, "--data", str(data)))
+@pytest.mark.parametrize("words", [["status"], ["report"], ["ask", "P(race | uf=AC)"], ["person", "280000001234"]])
+def test_a_folder_without_tables_is_told_and_not_made(data, words):
+    said = complaint(povo(*words, "--data", str(data)))
     assert said == f"{data} holds no tables yet: `povo run` makes them, --data names another folder."
 
 

@@ -344,7 +344,7 @@ def test_small_municipalities_are_drawn_as_one_bar():
     )
     drawn = report.bars(Fit("uf x municipality", ("municipality_code",), "", "A", cells), "AC", {names[0]: "Feijó"})
     assert drawn[0]["label"] == "Feijó"
-    assert drawn[-1]["label"] == "outros 4 municípios"
+    assert drawn[-1]["label"] == "mais 4 municípios"
     assert sum(row["have"] for row in drawn) == pytest.approx(1.0)
     assert max(max(row["wide"], row["target"]) for row in drawn) == pytest.approx(100.0)
 

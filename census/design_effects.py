@@ -1,0 +1,167 @@
+"""Design effects of PNAD Contínua, estimated: UPAs within strata against simple random sampling with the same weights.
+
+The variance of a share p = W(x) / W of a cell is linearised over UPAs: with T(u, x) the weights of value x in UPA u of
+the cell, T(u) those of the whole cell and n(h) the UPAs of stratum h in the sample,
+
+    V(p) = 1 / W^2 * sum over h of n / (n - 1) * sum over u of (d(u) - mean d)^2,    d(u) = T(u, x) - p T(u).
+
+It is a quadratic form, so three sums a (cell, value) are enough: Q(x, x), Q(x, all) and Q(all, all) = sum of Q(x, all).
+Against it stands p (1 - p) W2 / W^2.
+
+Source: Särndal, Swensson, Wretman 1992, 5.5 and 2.10; with replacement within strata, which is on the safe side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from census.counts import Family
+
+Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+MIN_EFFECTIVE_PERSONS = 30.0
+
+
+def upa_sums(people: DataFrame, families: Mapping[str, Family]) -> DataFrame:
+    """The sums behind the design effects of every family: at the margin of a state and in the national parent cell.
+
+    One pass over the persons: grouped by UPA, then by stratum, then by (cell, value).
+
+    Args:
+        people: One row per surveyed person with `uf`, `stratum`, `upa`, `weight_persons` and the families' columns;
+            persons without a UPA are left out.
+        families: As in census/counts.py.
+
+    Returns:
+        `family`, `level` ('uf' or 'br'), `uf` (state or BR), `cell` (empty at a state's margin), `value`,
+        `weight_persons` (W), `weight_squared` (W2), `upa_square` (Q(x, x)), `upa_cross` (Q(x, all)), `rows`.
+    """
+    known = people.where("upa IS NOT NULL AND stratum IS NOT NULL")
+    members = F.array_compact(
+        F.array(*[F.when(F.expr(family.universe), F.lit(name)) for name, family in families.items()])
+    )
+    cell, value = F.lit(None).cast("string"), F.lit(None).cast("string")
+    for name, family in families.items():
+        here = F.col("family") == name
+        cell = F.when(here, F.concat_ws("|", *[F.col(parent).cast("string") for parent in family.parents])).otherwise(
+            cell
+        )
+        value = F.when(here, F.col(family.child).cast("string")).otherwise(value)
+    views = F.array(
+        F.struct(F.lit("uf").alias("level"), F.col("uf").alias("place"), F.lit("").alias("inner")),
+        F.struct(F.lit("br").alias("level"), F.lit("BR").alias("place"), F.col("cell").alias("inner")),
+    )
+    rows = (
+        known.select("*", F.explode(members).alias("family"))
+        .select(
+            "family",
+            "uf",
+            "stratum",
+            "upa",
+            cell.alias("cell"),
+            value.alias("value"),
+            F.col("weight_persons").alias("w"),
+        )
+        .select("family", "stratum", "upa", "value", "w", F.explode(views).alias("at"))
+        .select(
+            "family",
+            "at.level",
+            F.col("at.place").alias("uf"),
+            F.col("at.inner").alias("cell"),
+            "value",
+            "stratum",
+            "upa",
+            "w",
+        )
+    )
+    rows.createOrReplaceTempView("povo_design_rows")
+    known.groupBy("stratum").agg(F.countDistinct("upa").alias("upas")).createOrReplaceTempView("povo_stratum_upas")
+    return people.sparkSession.sql(UPA_SUMS)
+
+
+# Strata with a single UPA cannot tell its variance: they take 2, which counts the UPA's own square twice.
+UPA_SUMS = """
+WITH by_upa AS (
+    SELECT family, level, uf, cell, value, stratum, upa, sum(w) AS t, sum(w * w) AS s, count(*) AS n
+    FROM povo_design_rows GROUP BY family, level, uf, cell, value, stratum, upa
+), with_total AS (
+    SELECT *, sum(t) OVER (PARTITION BY family, level, uf, cell, stratum, upa) AS t_all FROM by_upa
+), by_stratum AS (
+    SELECT family, level, uf, cell, value, stratum,
+           sum(t) AS t, sum(s) AS s, sum(n) AS n, sum(t * t) AS tt, sum(t * t_all) AS ta
+    FROM with_total GROUP BY family, level, uf, cell, value, stratum
+), with_stratum AS (
+    SELECT *, sum(t) OVER (PARTITION BY family, level, uf, cell, stratum) AS stratum_all FROM by_stratum
+)
+SELECT family, level, uf, cell, value,
+       sum(t) AS weight_persons,
+       sum(s) AS weight_squared,
+       sum((tt - t * t / greatest(upas, 2)) * greatest(upas, 2) / (greatest(upas, 2) - 1)) AS upa_square,
+       sum((ta - t * stratum_all / greatest(upas, 2)) * greatest(upas, 2) / (greatest(upas, 2) - 1)) AS upa_cross,
+       sum(n) AS rows
+FROM with_stratum JOIN povo_stratum_upas USING (stratum)
+GROUP BY family, level, uf, cell, value
+"""
+
+
+def design_effects(sums: pd.DataFrame, *, min_effective_persons: float = MIN_EFFECTIVE_PERSONS) -> pd.DataFrame:
+    """Design effect of every family and level: linearised over simple variance, all cells and values together.
+
+    Args:
+        sums: As `upa_sums` returns.
+        min_effective_persons: Cells with a smaller W^2 / W2 are left out: their variance is mostly noise.
+
+    Returns:
+        `family, level, design_effect, cells` (cells used).
+    """
+    keys = ["family", "level", "uf", "cell"]
+    total = sums.groupby(keys)[["weight_persons", "weight_squared", "upa_cross"]].transform("sum")
+    share = sums["weight_persons"] / total["weight_persons"]
+    linear = sums["upa_square"] - 2 * share * sums["upa_cross"] + share**2 * total["upa_cross"]
+    frame = sums[keys].assign(
+        linear=linear / total["weight_persons"] ** 2,
+        simple=share * (1 - share) * total["weight_squared"] / total["weight_persons"] ** 2,
+    )
+    used = frame[total["weight_persons"] ** 2 / total["weight_squared"] >= min_effective_persons]
+    by = used.groupby(["family", "level"])
+    result = by[["linear", "simple"]].sum()
+    result["cells"] = used.drop_duplicates(keys).groupby(["family", "level"]).size()
+    result["design_effect"] = result["linear"] / result["simple"]
+    return result.reset_index()[["family", "level", "design_effect", "cells"]]
+
+
+def linearised(
+    cell: Integers, value: Integers, weights: Array, upa: Integers, stratum: Integers, *, cells: int, values: int
+) -> Array:
+    """(cells, values) variances of the shares within each cell, from persons in memory; 0 for an empty cell.
+
+    Strata are those of the persons given, and so are their numbers of UPAs.
+    """
+    total = np.bincount(cell, weights, cells)
+    upas, unit = np.unique(upa, return_inverse=True)
+    strata, of_person = np.unique(stratum, return_inverse=True)
+    of_unit = np.zeros(len(upas), dtype=np.int64)
+    of_unit[unit] = of_person
+    drawn = np.maximum(np.bincount(of_unit, minlength=len(strata)), 2).astype(float)
+    squares = np.zeros((cells, values))
+    # d(u) summed by (cell, UPA) and by (cell, stratum), one value at a time: cells x UPAs is sparse, its pairs are few.
+    pairs, pair = np.unique(cell * np.int64(len(upas)) + unit, return_inverse=True)
+    pair_cell, pair_stratum = pairs // len(upas), of_unit[pairs % len(upas)]
+    groups, group = np.unique(pair_cell * np.int64(len(strata)) + pair_stratum, return_inverse=True)
+    group_cell, group_upas = groups // len(strata), drawn[groups % len(strata)]
+    whole = np.bincount(pair, weights, len(pairs))
+    factor = group_upas / (group_upas - 1)
+    for x in range(values):
+        is_x = value == x
+        of_x = np.bincount(pair[is_x], weights[is_x], len(pairs))
+        share = np.divide(np.bincount(cell[is_x], weights[is_x], cells), total, out=np.zeros(cells), where=total > 0)
+        d = of_x - share[pair_cell] * whole
+        within = np.bincount(group, d**2, len(groups)) - np.bincount(group, d, len(groups)) ** 2 / group_upas
+        squares[:, x] = np.bincount(group_cell, factor * within, cells)
+    return np.divide(squares, (total**2)[:, None], out=np.zeros_like(squares), where=total[:, None] > 0)
