@@ -50,6 +50,8 @@ BANDS_OF = {
     "career_stage": "age_years",
     "income_band": "income_brl",
 }
+# Nodes that settle a variable's value before it is drawn: who may not be a MEI is none.
+SETTLES = {"may_be_mei": "is_mei"}
 ANY, NULL = "any", "null"
 SAMPLER = "sampler"
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -123,8 +125,8 @@ class Rule:
         conditions: The forbidden value first, then when it is forbidden.
         why: One sentence.
         source: Law, definition or classification.
-        by: `sampler` where the construction of a person guarantees the rule (nulls outside a universe), else empty:
-            a table's mask does.
+        by: `sampler` where the construction of a person guarantees the rule (nulls outside a universe), the node whose
+            tables are built so that it holds, or empty: the mask of a table gives it.
         survey: How many surveyed persons break the rule, of those that it speaks of; empty where no survey asks.
     """
 
@@ -245,8 +247,9 @@ def _places(rule: Rule, node: str, axes: Sequence[str]) -> list[int] | None:
     """Axis of each condition; None where the table lacks one or the rule does not speak of the node."""
     if any(condition.presence for condition in rule.conditions):
         return None
-    names = [BANDS_OF.get(axis, axis) for axis in axes]
-    if BANDS_OF.get(node, node) not in rule.variables or not set(rule.variables) <= set(names):
+    own = SETTLES.get(node) or BANDS_OF.get(node, node)
+    names = [*(BANDS_OF.get(axis, axis) for axis in axes[:-1]), own]
+    if own not in rule.variables or not set(rule.variables) <= set(names):
         return None
     return [names.index(variable) for variable in rule.variables]
 
@@ -284,8 +287,6 @@ def _rule(name: str, entry: Mapping[str, Any], values: Mapping[str, tuple[str, .
             raise fail(key, "is missing; a text is needed")
     if ("values" in entry) == ("not_values" in entry):
         raise fail("values", "give either values or not_values")
-    if entry.get("by", "") not in ("", SAMPLER):
-        raise fail("by", f"{entry['by']!r} is not known; only {SAMPLER!r} is, for what the construction guarantees")
     key = "values" if "values" in entry else "not_values"
     given = {entry["variable"]: entry["values"] if key == "values" else {"not": entry["not_values"]}}
     when = entry.get("when", {})

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from census import codes, tables
+from census import codes, held_out, tables
 from census.errors import FitError
 from census.tables import Table
 from jobs import _storage
@@ -71,7 +71,7 @@ def read(spark: SparkSession, data_dir: Path) -> NationalInputs:
         candidates=frame(tables.MARITAL_SEED),
         voters=frame(tables.MARITAL_VOTER),
         religion=frame(tables.RELIGION),
-        published=frame(tables.PUBLISHED),
+        published=fitted_figures(frame(tables.PUBLISHED)),
         mei=frame(tables.MEI_SHARE),
         occupations=frame(tables.OCCUPATION_2026),
         occupied=frame(tables.OCCUPIED_2026),
@@ -80,6 +80,12 @@ def read(spark: SparkSession, data_dir: Path) -> NationalInputs:
         cod=cod,
         group_of_cod=np.array([codes.COD_GROUP_OF_DIGIT[int(code[0])] for code in cod]),
     )
+
+
+def fitted_figures(figures: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `core_published__margin` without those that are held out."""
+    names = zip(*(figures[name] for name in ("topic", "year", "area", "dimensions", "category")), strict=True)
+    return figures[[not held_out.is_held_out(*name) for name in names]]
 
 
 def published(
@@ -94,7 +100,7 @@ def published(
     """One printed percentage as a share.
 
     Raises:
-        FitError: The figure is not there once.
+        FitError: The figure is not there once: it was not printed, or is held out.
     """
     rows = frame[
         (frame["topic"] == topic)
@@ -107,6 +113,7 @@ def published(
         rows = rows[rows["dimensions"] == dimensions]
     if len(rows) != 1:
         raise FitError(
-            f"published_margins: expected one figure for {topic} / {category} / {area} / {year}, found {len(rows)}."
+            f"published_margins: expected one figure for {topic} / {category} / {area} / {year}, found {len(rows)}. "
+            "A figure that census/held_out.py holds out judges the model: fit without it."
         )
     return float(rows["value"].iloc[0]) / 100.0

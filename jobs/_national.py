@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from census import axes, block, codes, counts, income, model, rules, unions, work
+from census import axes, block, codes, counts, held_out, income, model, rules, unions, work
 from census.errors import FitError
 from census.estimation import masked, normalised
 from census.network import NodeTable
@@ -333,6 +333,8 @@ def _activity(inputs: NationalInputs, chance: Array, people: Array) -> Array:
         cells = np.zeros(people.shape, dtype=bool)
         cells[selection] = True
         cells[:, :, :, : codes.AGE_BANDS.index("14-17")] = False
+        if held_out.is_held_out("nivel_ocupacao", held_out.YEAR, area, dimensions, category):
+            return  # it judges the model
         levels.append(
             work.Level(cells, published(figures, "nivel_ocupacao", category, area=area, dimensions=dimensions))
         )

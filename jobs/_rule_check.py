@@ -24,6 +24,7 @@ from jobs import _locks, _storage
 
 NATIONAL = "BR"
 TOTAL = "structural-zero violations"
+_RULES_OF_A_PASS = 90
 
 
 @dataclass(frozen=True)
@@ -64,17 +65,24 @@ def check(spark: SparkSession, config: Config, ufs: list[str]) -> DataFrame:
 
 
 def count(people: DataFrame, checked: tuple[Rule, ...]) -> Found:
-    """Count who breaks which rule, in one aggregation; examples are looked up only for a rule that is broken.
+    """Count who breaks which rule; examples are looked up only for a rule that is broken.
 
     Args:
         people: One row a person, columns of `core_persona__attribute`.
     """
     breaks = {rule.name: F.expr(rules.violation_sql(rule)) for rule in checked}
-    # Named by place: a name of a rule may be longer than a column name should be.
-    sums = [F.sum(F.when(broken, 1).otherwise(0)).alias(f"r{i}") for i, broken in enumerate(breaks.values())]
-    counted = people.groupBy("uf").agg(F.count("*").alias("persons"), *sums).collect()
-    persons = {row["uf"]: row["persons"] for row in counted}
-    broken = {row["uf"]: {name: row[f"r{i}"] for i, name in enumerate(breaks) if row[f"r{i}"]} for row in counted}
+    persons: dict[str, int] = {}
+    broken: dict[str, dict[str, int]] = {}
+    # Spark compiles an aggregation of up to 100 columns (spark.sql.codegen.maxFields), and interprets a wider one.
+    passes = -(-len(breaks) // _RULES_OF_A_PASS)
+    for start in range(passes):
+        names = list(breaks)[start::passes]
+        # Named by place: the name of a rule is no column name.
+        sums = [F.sum(F.when(breaks[name], 1).otherwise(0)).alias(f"r{i}") for i, name in enumerate(names)]
+        for row in people.groupBy("uf").agg(F.count("*").alias("persons"), *sums).collect():
+            persons[row["uf"]] = row["persons"]
+            counts = {name: row[f"r{i}"] for i, name in enumerate(names) if row[f"r{i}"]}
+            broken[row["uf"]] = broken.get(row["uf"], {}) | counts
     examples = {}
     for name in dict.fromkeys(name for counts in broken.values() for name in counts):
         examples[name] = people.where(breaks[name]).agg(F.min("person_id")).collect()[0][0]

@@ -32,7 +32,7 @@ def packaged() -> tuple[rules.Rule, ...]:
 
 
 def domains() -> dict[str, tuple[str, ...]]:
-    return DOMAINS | {"occupation_cod": cods(), "rural_band": tuple(map(str, range(12)))}
+    return DOMAINS | {"occupation_cod": cods()}
 
 
 def one(**entry) -> tuple[rules.Rule, ...]:
@@ -101,18 +101,39 @@ def test_a_class_of_ages_that_a_rule_cuts_in_two_does_not_enforce_it():
     assert list(mask) == [False, True, True]
 
 
-def test_every_packaged_rule_is_enforced_by_a_table_or_by_the_sampler():
-    # Tables with the parents that DESIGN gives: work is drawn given age, schooling and occupation.
+def test_every_packaged_rule_is_enforced_by_a_table_or_says_what_guarantees_it():
     network = {name: node.parents for name, node in settings.network().items()}
-    network["occupation_cod"] = (*network["occupation_cod"], "age_band")
-    network["position"] = (*network["position"], "age_band")
-    network["is_mei"] = (*network["is_mei"], "age_band", "occupation_cod")
-    assert [name for name, nodes in rules.enforced_by(packaged(), network, domains()).items() if not nodes] == []
+    enforced = rules.enforced_by(packaged(), network, domains())
+    assert [name for name, by in enforced.items() if not by] == []
+    # A rule that a mask gives needs no other guarantee.
+    said = {rule.name: rule.by for rule in packaged() if rule.by}
+    assert {name: enforced[name] for name in said} == {name: (by,) for name, by in said.items()}
+    assert set(said.values()) <= {"sampler", *network}
 
 
-def test_the_masks_leave_a_value_in_every_cell_of_the_network():
+def test_the_masks_leave_a_value_in_every_cell_that_can_occur():
+    empty = {}
     for node, entry in settings.network().items():
-        assert rules.allowed(packaged(), node, entry.parents, domains()).any(axis=-1).all(), node
+        if set(entry.parents) <= set(domains()):
+            mask = rules.allowed(packaged(), node, entry.parents, domains())
+            empty[node] = np.argwhere(~mask.any(axis=-1))
+    position = settings.network()["position"].parents
+    cells = empty.pop("position")
+    # Nobody under 18 is a judge or serves in the forces: these rules leave no position, and other rules no such person.
+    held = {cods()[cod] for cod in cells[:, position.index("occupation_cod")]}
+    assert held <= {cod for cod in cods() if cod.startswith("0")} | {"2612"}
+    assert {codes.AGE_CLASSES[age] for age in cells[:, position.index("age_class")]} <= {"0-17"}
+    assert {node: len(cells) for node, cells in empty.items() if len(cells)} == {}
+
+
+def test_who_may_be_a_mei_settles_who_is_one():
+    rule = one(variable="is_mei", values=["sim"], when={"age_years": "< 18"})
+    assert rules.enforced_by(rule, {"may_be_mei": ["position", "age_band"]}, domains()) == {"it": ("may_be_mei",)}
+    mask = rules.allowed(rule, "may_be_mei", ["position", "age_band"], domains())
+    assert not mask[:, : codes.FIRST_ADULT_BAND, 1].any() and mask[:, codes.FIRST_ADULT_BAND :].all()
+    rule = one(variable="is_mei", values=["sim"], when={"occupation_cod": ["2211"]})
+    mask = rules.allowed(rule, "is_mei", ["occupation_cod", "may_be_mei"], domains())
+    assert list(mask[cods().index("2211")].ravel()) == [True, False, True, False]
 
 
 @pytest.mark.parametrize(
@@ -246,7 +267,7 @@ def surveys() -> dict[str, tuple[list[dict[str, np.ndarray]], np.ndarray]]:
 def counted(rule: rules.Rule) -> Iterator[tuple[str, int, int, float]]:
     """Survey, persons who break the rule, persons on the rarer side of it, weighted share of the former."""
     for survey, (readings, weights) in surveys().items():
-        if rule.by or not set(rule.variables) <= set(readings[0]):
+        if rule.by == rules.SAMPLER or not set(rule.variables) <= set(readings[0]):
             continue
         broken = np.all([rules.violations(rule, people, {"occupation_cod": cods()}) for people in readings], axis=0)
         # A reading's positions are an even mix: a side is whoever is there in some reading.

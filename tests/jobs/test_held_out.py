@@ -22,7 +22,10 @@ ROOT = Path(__file__).parents[2]
 ROAD = [
     *ROOT.glob("census/*.py"),
     *ROOT.glob("udfs/*.py"),
-    *(ROOT / f"jobs/{name}.py" for name in ("ingest", "condition", "fit", "sample", "_fit_inputs", "_sample_tables")),
+    *(
+        ROOT / f"jobs/{name}.py"
+        for name in ("ingest", "condition", "fit", "sample", "_fit_inputs", "_national", "_sample_tables")
+    ),
 ]
 
 
