@@ -22,8 +22,7 @@ from pyspark.sql import functions as F
 from census import codes, comparison, inference, model, network_files, questions, tables
 from census.comparison import Counted
 from census.errors import ConfigError
-from census.inference import Answer, IncomeMeans, StateModel, StateNetwork
-from census.network import NOT_WORKING
+from census.inference import NOT_WORKING, Answer, IncomeMeans, StateModel, StateNetwork
 from census.questions import Question
 from conf import settings
 from conf.settings import Config
@@ -81,6 +80,7 @@ def run(spark: SparkSession, config: Config, question: Question, *, compare: boo
         place = questions.find_municipality(question, [tuple(row) for row in names.collect()])
         question = replace(question, uf=place[0])
     ufs = _states_of(spark, config.data_dir, question)
+    everyone = question
     if compare and question.ages is None and "age_band" not in question.evidence:
         question = _of_sampled_ages(spark, config.data_dir, question, ufs)
     states = read(spark, config.data_dir, ufs, municipality=place[1:] if place else None)
@@ -89,6 +89,8 @@ def run(spark: SparkSession, config: Config, question: Question, *, compare: boo
     loaded = time.monotonic()
     answer = inference.answer(question, states, income=income)
     answered = time.monotonic()
+    if question.ages != everyone.ages:
+        answer = replace(answer, notes=("of persons of 18 and over, as the sample is", *answer.notes))
     compared: tuple[Counted, ...] = ()
     if compare:
         compared = _compared(spark, config, question, ufs, place[1] if place else "")
