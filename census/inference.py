@@ -6,25 +6,30 @@ work get one more value, `(não trabalha)`, so that the network is a proper join
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pgmpy.factors.discrete import TabularCPD
-from pgmpy.inference import VariableElimination
-from pgmpy.models import DiscreteBayesianNetwork
 
 from census import codes
 from census.assumptions import independences
 from census.errors import ConfigError, FitError
-from census.network import NOT_WORKING, NodeTable
+from census.network import NodeTable
 from census.questions import Question
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", FutureWarning)  # pgmpy 1.1 warns of names of its own that 1.3 will drop
+    from pgmpy.factors.discrete import TabularCPD
+    from pgmpy.inference import VariableElimination
+    from pgmpy.models import DiscreteBayesianNetwork
 
 Array = NDArray[np.float64]
 Level = Literal["mun", "uf", "reg", "br"]
 
+NOT_WORKING = "(não trabalha)"
 WORKS = "ocupado"
 FIRST_OF_WORK = "occupation_group"  # it and whatever is drawn from it are known of who works only
 # First age of which a variable says something; younger persons have none.

@@ -14,7 +14,6 @@ from census.errors import FitError
 
 Array = NDArray[np.float64]
 NATIONAL = "BR"
-NOT_WORKING = "(não trabalha)"  # value of a work variable, within a joint law, of who does not work
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,11 @@ from pyspark.sql import functions as F
 from census import codes, comparison, inference, model, network_files, questions, tables
 from census.comparison import Counted
 from census.errors import ConfigError
-from census.inference import Answer, IncomeMeans, StateModel, StateNetwork
-from census.network import NOT_WORKING
+from census.inference import NOT_WORKING, Answer, IncomeMeans, StateModel, StateNetwork
 from census.questions import Question
 from conf import settings
 from conf.settings import Config
-from jobs import _model_tables, _sample_tables, _states, _storage
+from jobs import _model_tables, _states, _storage
 
 Array = NDArray[np.float64]
 _SURVEY = "pnadc_2018t2"
@@ -81,6 +80,7 @@ def run(spark: SparkSession, config: Config, question: Question, *, compare: boo
         place = questions.find_municipality(question, [tuple(row) for row in names.collect()])
         question = replace(question, uf=place[0])
     ufs = _states_of(spark, config.data_dir, question)
+    everyone = question
     if compare and question.ages is None and "age_band" not in question.evidence:
         question = _of_sampled_ages(spark, config.data_dir, question, ufs)
     states = read(spark, config.data_dir, ufs, municipality=place[1:] if place else None)
@@ -89,6 +89,8 @@ def run(spark: SparkSession, config: Config, question: Question, *, compare: boo
     loaded = time.monotonic()
     answer = inference.answer(question, states, income=income)
     answered = time.monotonic()
+    if question.ages != everyone.ages:
+        answer = replace(answer, notes=("of persons of 18 and over, as the sample is", *answer.notes))
     compared: tuple[Counted, ...] = ()
     if compare:
         compared = _compared(spark, config, question, ufs, place[1] if place else "")
@@ -154,7 +156,7 @@ def _ages(counts: pd.DataFrame) -> Array:
 
 
 def _income(spark: SparkSession, data_dir: Path) -> IncomeMeans:
-    points, factor = _sample_tables._income(spark, data_dir)
+    points, factor = _model_tables.income_points(spark, data_dir)
     return IncomeMeans(inference.band_means(points), factor)
 
 

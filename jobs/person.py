@@ -184,4 +184,6 @@ def verdict(person: Remade) -> str:
         return "in no sample of this folder: a larger one of the same seed would hold exactly this person"
     if not person.differences:
         return "equal to the stored row in every column"
+    if person.differences == ("model_version",):
+        return "equal to the stored row but for model_version: code or settings changed since, no value did"
     return f"the stored row differs in {', '.join(person.differences)}: it was drawn from another model"

@@ -10,8 +10,7 @@ import pytest
 
 from census import codes, inference
 from census.errors import ConfigError, FitError
-from census.inference import IncomeMeans, StateModel, StateNetwork
-from census.network import NOT_WORKING
+from census.inference import NOT_WORKING, IncomeMeans, StateModel, StateNetwork
 from census.questions import parse_question
 
 AGES = np.random.default_rng(3).integers(1, 200, (2, codes.MAX_AGE_YEARS + 1)).astype(float)
