@@ -70,6 +70,12 @@ def make_variable(name: str) -> Variable:
     return Variable(name, parents, tuple(SIZES[p] for p in parents), number, law)
 
 
+def make_titles() -> alias.Alias:
+    """One to four titles of each base group and sex; a title is called by its cell, so that it tells both."""
+    laws = [np.arange(1.0, 2.0 + cell % 4) for cell in range(18)]
+    return replace(alias.build_ragged(laws), value=np.repeat(np.arange(18, dtype=np.int32), [len(law) for law in laws]))
+
+
 def make_state(*, limit: int = EVERYONE, seed: int = 7) -> StateTables:
     """A state of some 36,000 persons with a network of every variable that the sampler draws."""
     code, vectors = 28, seeds.directions()
@@ -85,7 +91,7 @@ def make_state(*, limit: int = EVERYONE, seed: int = 7) -> StateTables:
         numbering=sampling.numbering(_PERSONS, 2_800_000 + place, sex.astype(np.int32), age.astype(np.int32)),
         sobol={v: seeds.sobol_tables(seed, code, v, vectors[v]) for v in streams},
         network=tuple(map(make_variable, NETWORK)),
-        titles=alias.build_ragged([np.arange(1.0, 2.0 + cell % 4) for cell in range(18)]),
+        titles=make_titles(),
         income_points=np.array([np.zeros(5), [200, 300, 400, 500, 600], [954, 954, 954, 1500, 3000]], dtype=float),
         income_factor=np.array([1.0, 1.1, 1.2]),
     )
@@ -277,6 +283,24 @@ def test_work_is_of_who_works_and_a_past_of_who_looks_or_is_retired(people, trac
     had = np.isin(activity, [codes.ACTIVITIES.index(name) for name in ("desocupado", "aposentado")])
     assert np.array_equal(people["former_title"] >= 0, had)
     assert (people["occupation_cod"][works] // 3 == people["occupation_group"][works]).all()
+
+
+def test_a_title_is_of_the_person_s_occupation_and_sex(people):
+    works = people["title"] >= 0
+    assert np.array_equal(people["title"][works], people["occupation_cod"][works] * 2 + people["sex"][works])
+    had = people["former_title"] >= 0
+    assert np.array_equal(people["former_title"][had] % 2, people["sex"][had])
+
+
+def test_the_old_once_did_what_people_of_60_to_64_do_today(state):
+    # Whoever is over 64 and works is in group 2, whoever is younger never is.
+    old = np.arange(BANDS) > codes.AGE_BANDS.index("60-64")
+    law = alias.law(np.broadcast_to(np.where(old[:, None], [0, 0, 1], [0.5, 0.5, 0]), (2, 2, BANDS, 3)))
+    network = tuple(replace(v, law=law) if v.name == "occupation_group" else v for v in state.network)
+    found = sampling.draw(np.arange(1 << state.bits), replace(state, network=network))
+    works, had = found["activity"] == 0, (found["former_title"] >= 0) & (found["age_years"] > 64)
+    assert (found["occupation_group"][works & (found["age_years"] > 64)] == 2).all()
+    assert had.any() and set(found["former_title"][had] // 2 // 3) == {0, 1}
 
 
 def test_income_lies_in_its_band_moved_by_its_group_and_keeps_the_mass_on_the_minimum_wage(state, people, traced):
