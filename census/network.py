@@ -48,7 +48,7 @@ def check(nodes: Sequence[NodeTable], domains: Mapping[str, Sequence[str]]) -> N
                 f"{node.name}: its table has shape {node.table.shape}, its parents say {shape}.", node=node.name
             )
         off = float(np.abs(node.table.sum(axis=-1) - 1).max())
-        if off > 1e-8 or float(node.table.min()) < 0:
+        if not (off <= 1e-8 and float(node.table.min()) >= 0):  # so that a NaN is refused too
             raise FitError(f"{node.name}: a cell of its table is off 1 by {off:.2g} or negative.", node=node.name)
 
 

@@ -69,7 +69,7 @@ class ModelTables:
         if len(rows) != int(np.prod(shape)):
             raise FitError(f"core_model__cpd: {name} of {where} has {len(rows)} cells, expected {int(np.prod(shape))}.")
         table = np.stack(rows["probabilities"].to_numpy()).reshape(*shape, -1)
-        if np.abs(table.sum(axis=-1) - 1).max() > 1e-6:
+        if not np.abs(table.sum(axis=-1) - 1).max() <= 1e-6:  # so that a NaN is refused too
             raise FitError(f"{name} of {where}: a cell of core_model__cpd does not sum to 1.", node=name, uf=where)
 
         def known(column: str) -> Array | None:
