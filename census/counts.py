@@ -41,13 +41,19 @@ _UNIVERSES = {
     "position": f"{_MAIN} AND is_working",
     "earning_class": f"{_MAIN} AND is_working",
 }
-# Families that no node of the network names: what is known of children, and the age profile of unions.
+# Families that no node of the network names: what is known of children, the age profile of unions, and splits.
 FURTHER = {
     "race_young": Family("race", ("sex", "age_band"), "source = 'pnadc_2017t1' AND age_years < 18"),
     "education_young": Family(
         "education_level", ("sex", "age_band", "race"), f"{_MAIN} AND age_years BETWEEN 5 AND 17"
     ),
     "partnered": Family("is_partnered", ("sex", "age_band"), f"{_MAIN} AND age_years >= 18"),
+    # Answers that the packaged extract lacks and a whole quarter has; without rows the small samples split instead.
+    "contract": Family("position", ("occupation_group", "education_level"), f"{_MAIN} AND is_working"),
+    "looking": Family("is_looking", ("sex", "age_band"), f"{_MAIN} AND age_years >= 14 AND NOT is_working"),
+    "in_school": Family(
+        "is_in_school", ("sex", "age_band"), f"{_MAIN} AND age_years >= 14 AND NOT is_working AND NOT is_looking"
+    ),
 }
 
 
@@ -105,6 +111,38 @@ def coded(people: DataFrame, domains: Mapping[str, tuple[str, ...]]) -> DataFram
     return people.select(*columns)
 
 
+def family_rows(
+    people: DataFrame,
+    families: Mapping[str, Family],
+    domains: Mapping[str, tuple[str, ...]],
+    *,
+    keep: tuple[str, ...],
+) -> DataFrame:
+    """One row a person and family it belongs to: `family`, `keep`, `cell_index`, `value_index`, `weight_persons`.
+
+    Persons without one of the family's answers are left out.
+    """
+    used = dict.fromkeys(name for family in families.values() for name in (family.child, *family.parents))
+    member = F.array_compact(
+        F.array(*[F.when(F.expr(family.universe), F.lit(name)) for name, family in families.items()])
+    ).alias("members")
+    bare = people.select(*keep, "weight_persons", member, *used)
+    cell, value = F.lit(None).cast("int"), F.lit(None).cast("int")
+    for name, family in families.items():
+        index: Column = F.lit(0)
+        for parent in family.parents:
+            index = index * F.lit(len(domains[parent])) + F.col(parent)
+        cell = F.when(F.col("family") == name, index).otherwise(cell)
+        value = F.when(F.col("family") == name, F.col(family.child)).otherwise(value)
+    # A person's row is repeated once for each family it belongs to, never joined.
+    return (
+        coded(bare, {name: domains[name] for name in used})
+        .select("*", F.explode("members").alias("family"))
+        .select("family", *keep, cell.alias("cell_index"), value.alias("value_index"), "weight_persons")
+        .where("cell_index IS NOT NULL AND value_index IS NOT NULL")
+    )
+
+
 def weighted_counts(
     people: DataFrame, families: Mapping[str, Family], domains: Mapping[str, tuple[str, ...]]
 ) -> DataFrame:
@@ -120,25 +158,7 @@ def weighted_counts(
         fastest), `value_index`, `cell` and `value` (the same in words), `weight_persons` (W), `weight_squared` (sum of
         w^2), `rows` (n); rows with n = 0 do not appear. Persons without one of the family's answers are left out.
     """
-    used = dict.fromkeys(name for family in families.values() for name in (family.child, *family.parents))
-    member = F.array_compact(
-        F.array(*[F.when(F.expr(family.universe), F.lit(name)) for name, family in families.items()])
-    ).alias("members")
-    bare = people.select("uf", "region", "weight_persons", member, *used)
-    cell, value = F.lit(None).cast("int"), F.lit(None).cast("int")
-    for name, family in families.items():
-        index: Column = F.lit(0)
-        for parent in family.parents:
-            index = index * F.lit(len(domains[parent])) + F.col(parent)
-        cell = F.when(F.col("family") == name, index).otherwise(cell)
-        value = F.when(F.col("family") == name, F.col(family.child)).otherwise(value)
-    # A person's row is repeated once for each family it belongs to, never joined.
-    rows = (
-        coded(bare, {name: domains[name] for name in used})
-        .select("*", F.explode("members").alias("family"))
-        .select("family", "uf", "region", cell.alias("cell_index"), value.alias("value_index"), "weight_persons")
-        .where("cell_index IS NOT NULL AND value_index IS NOT NULL")
-    )
+    rows = family_rows(people, families, domains, keep=("uf", "region"))
     # Persons are added up once, by state; regions and Brazil are sums of the states' cells.
     by_state = rows.groupBy("family", "uf", "region", "cell_index", "value_index").agg(
         F.sum("weight_persons").alias("w"),

@@ -13,91 +13,56 @@ Source: Särndal, Swensson, Wretman 1992, 5.5 and 2.10; with replacement within 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
-from census.counts import Family
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 MIN_EFFECTIVE_PERSONS = 30.0
 
 
-def upa_sums(people: DataFrame, families: Mapping[str, Family]) -> DataFrame:
+def upa_sums(rows: DataFrame) -> DataFrame:
     """The sums behind the design effects of every family: at the margin of a state and in the national parent cell.
 
     One pass over the persons: grouped by UPA, then by stratum, then by (cell, value).
 
     Args:
-        people: One row per surveyed person with `uf`, `stratum`, `upa`, `weight_persons` and the families' columns;
-            persons without a UPA are left out.
-        families: As in census/counts.py.
+        rows: As `counts.family_rows` returns, with `uf`, `stratum` and `upa`; those without a UPA are left out.
 
     Returns:
-        `family`, `level` ('uf' or 'br'), `uf` (state or BR), `cell` (empty at a state's margin), `value`,
+        `family`, `level` ('uf' or 'br'), `uf` (state or BR), `cell` (-1 at a state's margin), `value`,
         `weight_persons` (W), `weight_squared` (W2), `upa_square` (Q(x, x)), `upa_cross` (Q(x, all)), `rows`.
     """
-    known = people.where("upa IS NOT NULL AND stratum IS NOT NULL")
-    members = F.array_compact(
-        F.array(*[F.when(F.expr(family.universe), F.lit(name)) for name, family in families.items()])
-    )
-    cell, value = F.lit(None).cast("string"), F.lit(None).cast("string")
-    for name, family in families.items():
-        here = F.col("family") == name
-        cell = F.when(here, F.concat_ws("|", *[F.col(parent).cast("string") for parent in family.parents])).otherwise(
-            cell
-        )
-        value = F.when(here, F.col(family.child).cast("string")).otherwise(value)
-    views = F.array(
-        F.struct(F.lit("uf").alias("level"), F.col("uf").alias("place"), F.lit("").alias("inner")),
-        F.struct(F.lit("br").alias("level"), F.lit("BR").alias("place"), F.col("cell").alias("inner")),
-    )
-    rows = (
-        known.select("*", F.explode(members).alias("family"))
-        .select(
-            "family",
-            "uf",
-            "stratum",
-            "upa",
-            cell.alias("cell"),
-            value.alias("value"),
-            F.col("weight_persons").alias("w"),
-        )
-        .select("family", "stratum", "upa", "value", "w", F.explode(views).alias("at"))
-        .select(
-            "family",
-            "at.level",
-            F.col("at.place").alias("uf"),
-            F.col("at.inner").alias("cell"),
-            "value",
-            "stratum",
-            "upa",
-            "w",
-        )
-    )
-    rows.createOrReplaceTempView("povo_design_rows")
-    known.groupBy("stratum").agg(F.countDistinct("upa").alias("upas")).createOrReplaceTempView("povo_stratum_upas")
-    return people.sparkSession.sql(UPA_SUMS)
+    known = rows.where("upa IS NOT NULL AND stratum IS NOT NULL")
+    known.createOrReplaceTempView("povo_design_rows")
+    return rows.sparkSession.sql(UPA_SUMS)
 
 
 # Strata with a single UPA cannot tell its variance: they take 2, which counts the UPA's own square twice.
 UPA_SUMS = """
 WITH by_upa AS (
-    SELECT family, level, uf, cell, value, stratum, upa, sum(w) AS t, sum(w * w) AS s, count(*) AS n
-    FROM povo_design_rows GROUP BY family, level, uf, cell, value, stratum, upa
+    SELECT family, uf, cell_index, value_index AS value, stratum, upa,
+           sum(weight_persons) AS t, sum(weight_persons * weight_persons) AS s, count(*) AS n
+    FROM povo_design_rows GROUP BY family, uf, cell_index, value_index, stratum, upa
+), viewed AS (
+    SELECT family, 'br' AS level, 'BR' AS uf, cell_index AS cell, value, stratum, upa, t, s, n FROM by_upa
+    UNION ALL
+    SELECT family, 'uf' AS level, uf, -1 AS cell, value, stratum, upa, sum(t) AS t, sum(s) AS s, sum(n) AS n
+    FROM by_upa GROUP BY family, uf, value, stratum, upa
 ), with_total AS (
-    SELECT *, sum(t) OVER (PARTITION BY family, level, uf, cell, stratum, upa) AS t_all FROM by_upa
+    SELECT *, sum(t) OVER (PARTITION BY family, level, uf, cell, stratum, upa) AS t_all FROM viewed
 ), by_stratum AS (
     SELECT family, level, uf, cell, value, stratum,
            sum(t) AS t, sum(s) AS s, sum(n) AS n, sum(t * t) AS tt, sum(t * t_all) AS ta
     FROM with_total GROUP BY family, level, uf, cell, value, stratum
 ), with_stratum AS (
     SELECT *, sum(t) OVER (PARTITION BY family, level, uf, cell, stratum) AS stratum_all FROM by_stratum
+), upas AS (
+    SELECT stratum, count(DISTINCT upa) AS upas FROM by_upa GROUP BY stratum
 )
 SELECT family, level, uf, cell, value,
        sum(t) AS weight_persons,
@@ -105,7 +70,7 @@ SELECT family, level, uf, cell, value,
        sum((tt - t * t / greatest(upas, 2)) * greatest(upas, 2) / (greatest(upas, 2) - 1)) AS upa_square,
        sum((ta - t * stratum_all / greatest(upas, 2)) * greatest(upas, 2) / (greatest(upas, 2) - 1)) AS upa_cross,
        sum(n) AS rows
-FROM with_stratum JOIN povo_stratum_upas USING (stratum)
+FROM with_stratum JOIN upas USING (stratum)
 GROUP BY family, level, uf, cell, value
 """
 

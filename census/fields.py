@@ -216,10 +216,14 @@ def checked(rows: DataFrame, layout: Layout) -> DataFrame:
 def doubts(layout: Layout, found: Sequence[float | None]) -> list[str]:
     """What is wrong with a table whose `layout.totals` come to `found`: a phrase each, none if it is as expected."""
     return [
-        f"{total.says}: {0 if value is None else value:,.6g}, expected {total.low:,.6g} to {total.high:,.6g}"
+        f"{total.says}: {_figure(value or 0)}, expected {_figure(total.low)} to {_figure(total.high)}"
         for total, value in zip(layout.totals, found, strict=True)
         if value is None or not total.low <= value <= total.high
     ]
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.2f}"
 
 
 def typed(rows: DataFrame, layout: Layout) -> DataFrame:

@@ -46,6 +46,8 @@ DOMAINS: dict[str, tuple[str, ...]] = {
     "survey_position": tuple(codes.PNADC_POSITIONS.values()),
     "is_working": ("false", "true"),
     "is_partnered": ("false", "true"),
+    "is_looking": ("false", "true"),
+    "is_in_school": ("false", "true"),
 }
 REGION_OF_STATE = tuple(codes.REGIONS.index(state.region) for state in codes.STATES)
 # Coarser ages, determined by the age band.

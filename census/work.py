@@ -103,9 +103,13 @@ def share_by_sex_and_band(rows: pd.DataFrame, column: str) -> Array:
     answers = asked.assign(answer=np.where(asked[column].astype(bool), "true", "false"))
     weights = dense(answers, axes, "weight_persons")
     squares = dense(answers.assign(square=answers["weight_persons"] ** 2), axes, "square")
-    # Age first: it matters most, and the neighbours of a band lend it weight.
+    return smoothed_share(weights, squares, design_effect=1.0)
+
+
+def smoothed_share(weights: Array, squares: Array, *, design_effect: float) -> Array:
+    """(sex, band) share of true from counts (sex, band, false and true); each band lends its neighbours some weight."""
     by_age, age_squares = (_neighbours(a.transpose(1, 0, 2)) for a in (weights, squares))
-    return smoothed(by_age, age_squares, design_effect=1.0)[..., 1].T
+    return smoothed(by_age, age_squares, design_effect=design_effect)[..., 1].T
 
 
 def _neighbours(table: Array) -> Array:

@@ -168,7 +168,7 @@ def build(
     tables["religion"] = _religion(inputs.religion, people)
     known["activity"] = fitter.estimated("activity")
     everyone = states.transpose(0, 5, 1, 2, 3, 4)  # the axes of _ACTIVITY
-    activity = _activity(inputs, fitter.widened("activity", known["activity"].table, _ACTIVITY)[..., 1], everyone)
+    activity = _activity(fitter, fitter.widened("activity", known["activity"].table, _ACTIVITY)[..., 1], everyone)
     activity = fitter.allowed("activity", activity, _ACTIVITY)
     tables["activity"] = fitter.narrowed("activity", activity, everyone, _ACTIVITY)
     working = everyone * activity[..., codes.ACTIVITIES.index("ocupado")]
@@ -324,9 +324,9 @@ def _religion(shares: pd.DataFrame, people: Array) -> Array:
 
 
 # ---------------------------------------------------------------------------------------------------- work
-def _activity(inputs: NationalInputs, chance: Array, people: Array) -> Array:
+def _activity(fitter: _Fitter, chance: Array, people: Array) -> Array:
     """P(activity | axes of _ACTIVITY): who works by the survey, at the levels of the Censo 2022."""
-    figures = inputs.published
+    inputs, figures = fitter.inputs, fitter.inputs.published
     levels = []
 
     def level(category: str, selection: tuple[object, ...], *, area: str = "Brasil", dimensions: str = "") -> None:
@@ -357,11 +357,30 @@ def _activity(inputs: NationalInputs, chance: Array, people: Array) -> Array:
     share = work.share_by_sex_and_band
     return work.activity(
         works,
-        share(idle[idle["source"] == "pnadc_2017t2"], "is_looking"),
-        share(rest[rest["source"] == "pnadc_2017t2"], "is_in_school"),
+        _asked(fitter, "looking", "is_looking", share(idle[idle["source"] == "pnadc_2017t2"], "is_looking")),
+        _asked(fitter, "in_school", "is_in_school", share(rest[rest["source"] == "pnadc_2017t2"], "is_in_school")),
         share(rest[rest["source"] == "pns_2019"], "has_pension"),
         share(out_of_school[out_of_school["source"] == "pnadc_2017t4"], "cares_for_home"),
     )
+
+
+def _asked(fitter: _Fitter, family: str, child: str, small: Array) -> Array:
+    """(sex, band) share of true by the main survey where it asks, as a whole quarter does; `small` otherwise."""
+    counted = fitter.counted(family, ("sex", "age_band"), child)
+    if not counted.weights.any():
+        return small
+    weights, squares = counted.weights.sum(axis=0), counted.squares.sum(axis=0)
+    return work.smoothed_share(weights, squares, design_effect=fitter.design_effects[family])
+
+
+def split_grades(inputs: NationalInputs) -> dict[str, tuple[str, str]]:
+    """Split -> its grade and source: B where the main survey has the answer, C where a small sample stands in."""
+    asked = set(inputs.counts["family"])
+    return {
+        "activity (desocupado, estudante)": ("B", "pnadc") if "looking" in asked else ("C", "pnadc_2017t2"),
+        "activity (aposentado, cuida do lar)": ("C", "pns_2019, pnadc_2017t4"),
+        "position (carteira, estatuto)": ("B", "pnadc") if "contract" in asked else ("C", "pnadc_2017t2"),
+    }
 
 
 def _women_of_workers(inputs: NationalInputs, people: Array, figures: pd.DataFrame) -> Array:
@@ -438,7 +457,9 @@ def _position(fitter: _Fitter, tables: dict[str, Array], known: dict[str, model.
     others = tuple(a for a in range(counted.weights.ndim - 1) if a != axis)
     ever = counted.weights.sum(axis=others) > 0
     seven = masked(seven, np.broadcast_to(ever[None, :, None, None, None, :], seven.shape))
-    split = work.position_split(*_split_counts(inputs.surveys))
+    contract = fitter.counted("contract", ("occupation_group", "education_level"), "position")
+    known_split = (contract.weights.sum(axis=0), contract.squares.sum(axis=0))
+    split = work.position_split(*(known_split if contract.weights.any() else _split_counts(inputs.surveys)))
     table = work.split_positions(seven, split, inputs.group_of_cod, _POSITION.index("education_level"))
     table = fitter.allowed("position", table, _POSITION)
     table = work.raked_positions(table, by_cod, _position_levels(inputs.published))

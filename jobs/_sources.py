@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -95,11 +97,26 @@ def _copy(
         _check_header(text if override is None else _utf8(text, file), layout, file)
         # gzip keeps a file in one piece, so that row order gives the line number.
         content = content if packed else gzip.compress(content, mtime=0)
-    if not target.exists():
+    else:
+        _check_columns(content, layout, file)
+    # What lies there may have been changed since: a copy is trusted for its bytes, not for its name.
+    if not target.exists() or target.read_bytes() != content:
         partial = target.with_suffix(".partial")
         partial.write_bytes(content)
         shutil.move(partial, target)
     return Copied(name, file, target, digest)
+
+
+def _check_columns(content: bytes, layout: Layout, file: str) -> None:
+    try:
+        found = pq.read_schema(pa.BufferReader(content)).names
+    except pa.ArrowInvalid as error:
+        raise SourceError(f"{file} is not a whole parquet file.", file=file) from error
+    missing = [name for name in layout.header if name not in found]
+    if missing:
+        raise SourceError(
+            f"{file}: column {missing[0]!r} is missing (found: {', '.join(found[:8])}...).", file=file, field=missing[0]
+        )
 
 
 def _unzip(content: bytes, file: str, *, whole: bool) -> bytes:

@@ -6,9 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from importlib import resources
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pyspark.sql import SparkSession
 
@@ -88,7 +90,28 @@ def _java_options(log_file: Path | None, extra: str) -> str:
     options = [f"-Dlog4j2.configurationFile=file:{log4j}", "-Duser.timezone=UTC", "-XX:+UseSerialGC"]
     if log_file is not None:
         options.append(f"-Dpovo.log={log_file}")
+    options += proxy_options(os.environ)
     return " ".join([*options, extra]).strip()
+
+
+def proxy_options(environment: Mapping[str, str]) -> list[str]:
+    """The proxy of the environment as the JVM wants it: Java does not read HTTPS_PROXY by itself.
+
+    A user and password in the address are left out: they would stand in the list of processes.
+    """
+    options = []
+    for scheme in ("http", "https"):
+        name = f"{scheme}_proxy"
+        address = urlsplit(environment.get(name) or environment.get(name.upper()) or "")
+        if address.hostname:
+            port = address.port or (443 if address.scheme == "https" else 80)
+            options += [f"-D{scheme}.proxyHost={address.hostname}", f"-D{scheme}.proxyPort={port}"]
+    kept = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+    hosts = [host.strip() for host in kept.split(",") if host.strip()]
+    if options and hosts:
+        # Java writes *.example.org where others write .example.org.
+        options.append("-Dhttp.nonProxyHosts=" + "|".join(f"*{host}" if host[0] == "." else host for host in hosts))
+    return options
 
 
 def _require_java() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from pyspark.sql import DataFrame, SparkSession
@@ -92,10 +93,14 @@ def build(
         words = {age_band: model.DOMAINS[name][place] for age_band, place in zip(codes.AGE_BANDS, classes, strict=True)}
         banded = banded.withColumn(name, harmonise.lookup(words, F.col("age_band")))
     paired = counts.with_partner(banded)
-    counted = counts.weighted_counts(paired, families, model.DOMAINS | {"occupation_cod": cod})
+    domains = model.DOMAINS | {"occupation_cod": cod}
+    counted = counts.weighted_counts(paired, families, domains)
     earning = banded.where(f"source = '{MAIN_SURVEY}' AND income_brl IS NOT NULL")
+    # The earning family's cells are all too small to tell: its states' margins are enough, and few.
+    clustered = dict(families) | {"earning_class": replace(families["earning_class"], parents=())}
     of_upas = paired.where(F.pmod(F.xxhash64("upa"), F.lit(1000)) < design_upa_share * 1000)
-    return Conditioned(counted, counts.income_points(earning), design_effects.upa_sums(of_upas, families))
+    rows = counts.family_rows(of_upas, clustered, domains, keep=("uf", "stratum", "upa"))
+    return Conditioned(counted, counts.income_points(earning), design_effects.upa_sums(rows))
 
 
 def cod_of(people: DataFrame) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ Writes  core_model__node, core_model__cpd, core_model__evidence, model/network.j
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -73,7 +73,9 @@ def _store_national(
     rows = pa.concat_tables([network.rows(node, domains) for node in nodes])
     frame = spark.createDataFrame(rows, tables.CPD.schema).repartition(config.spark.shuffle_partitions, "uf")
     _storage.replace_all(frame, config.data_dir, tables.CPD, metadata=report.metadata)
-    evidence = spark.createDataFrame(_evidence(nodes), tables.EVIDENCE.schema).coalesce(1)
+    evidence = spark.createDataFrame(_evidence(nodes, _national.split_grades(inputs)), tables.EVIDENCE.schema).coalesce(
+        1
+    )
     _storage.replace_all(evidence, config.data_dir, tables.EVIDENCE, metadata=report.metadata)
     text = network.to_json(nodes, domains, model_version=_states.model_version(config))
     _storage.write_text(config.data_dir, "model/network.json", text)
@@ -257,7 +259,9 @@ def _raker(states: Array, config: Config) -> Callable[[pd.DataFrame], pd.DataFra
     return rake
 
 
-def _evidence(nodes: Sequence[NodeTable]) -> list[tuple[str, str, str, str, int, str]]:
+def _evidence(
+    nodes: Sequence[NodeTable], splits: Mapping[str, tuple[str, str]]
+) -> list[tuple[str, str, str, str, int, str]]:
     rows = []
     earlier = ["uf", "municipality", "sex", "age_band"]
     for node in nodes:
@@ -269,6 +273,8 @@ def _evidence(nodes: Sequence[NodeTable]) -> list[tuple[str, str, str, str, int,
         cells = int(np.prod(node.table.shape[:-1]))
         rows.append((node.name, ", ".join(node.parents), node.grade, node.source, cells, assumption))
         earlier.append(node.name)
+    for name, (grade, source) in splits.items():
+        rows.append((name, "", grade, source, 0, "none"))
     return rows
 
 

