@@ -450,6 +450,8 @@ def _state_first(fitter: _Fitter, node: str, tables: Mapping[str, Array]) -> Arr
 
 def _position(fitter: _Fitter, tables: dict[str, Array], known: dict[str, model.Estimate], by_cod: Array) -> None:
     inputs = fitter.inputs
+    if "occupation_cod" not in fitter.own("position"):
+        raise FitError("network.toml: node.position needs the parent occupation_cod.")
     known["position"] = fitter.estimated("position")
     seven = fitter.widened("position", known["position"].table, _POSITION)
     counted = fitter.counted("position", [counts.ASKED.get(p, p) for p in fitter.own("position")], "survey_position")

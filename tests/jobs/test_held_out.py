@@ -19,10 +19,12 @@ from jobs import _held_out, _sources, _states
 
 ROOT = Path(__file__).parents[2]
 # What the road from the sources to the persons is made of.
+STAGES = ("ingest", "condition", "fit", "sample")
+HELPERS = ("_fit_inputs", "_national", "_model_tables", "_sample_tables", "_drawing", "_microdata", "_rule_check")
 ROAD = [
     *ROOT.glob("census/*.py"),
     *ROOT.glob("udfs/*.py"),
-    *(ROOT / f"jobs/{name}.py" for name in ("ingest", "condition", "fit", "sample", "_fit_inputs", "_sample_tables")),
+    *(ROOT / f"jobs/{name}.py" for name in (*STAGES, *HELPERS)),
 ]
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -17,7 +18,7 @@ from deltalake import write_deltalake
 from pyspark.sql import SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 
-from census import codes, tables
+from census import codes, model, tables
 from conf import settings
 from conf.settings import Config
 from jobs import _metrics, _storage, report
@@ -27,22 +28,18 @@ from jobs._page import words
 PLACES = {"AC": ("1200401", "Rio Branco"), "SE": ("2800308", "Aracaju")}
 RACES, LEVELS = ("branca", "parda"), codes.EDUCATION_LEVELS[2:]
 GROUPS = (codes.OCCUPATION_GROUPS[1], codes.OCCUPATION_GROUPS[8])
-# Laws of the made-up network, the same in every cell, but for the zone of who has a degree.
+CODS = ("2341", "9112")  # one of each group
+# Laws of the made-up network: nobody's depends on anything, so that the page's figures can be reckoned by hand.
 LAWS = {
-    "race": dict.fromkeys(RACES, 0.5),
-    "education_level": dict.fromkeys(LEVELS, 0.5),
     "marital_status": {"Solteiro": 0.5, "Casado": 0.5},
+    "in_union": {"não": 1.0},
     "religion": {"católica": 0.5, "espírita": 0.5},
     "activity": {"ocupado": 0.5, "aposentado": 0.5},
     "occupation_group": dict.fromkeys(GROUPS, 0.5),
-}
-DOMAINS = {
-    "sex": codes.SEXES,
-    "age_band": ("30-34", "65-69"),
-    "race": RACES,
-    "education_level": LEVELS,
-    "zone": codes.ZONES,
-    "rural_band": ("0",),
+    "occupation_cod": dict.fromkeys(CODS, 0.5),
+    "position": {"conta própria": 1.0},
+    "is_mei": {"não": 1.0},
+    "income_band": {"954 to 1200": 1.0},
 }
 
 
@@ -71,7 +68,11 @@ def make_person(number: int, uf: str, **given: object) -> dict[str, object]:
         "religion": ("católica", "espírita")[number // 4 % 2],
         "activity": "ocupado" if works else "aposentado",
         "occupation_group": GROUPS[number // 2 % 2] if works else None,
+        "occupation_cod": CODS[number // 2 % 2] if works else None,
         "occupation_title": f"Ofício {number % 3}" if works else None,
+        "position": "conta própria" if works else None,
+        "is_mei": False if works else None,
+        "income_brl": 1000.0 if works else None,
         "first_name": "Ana",
         "middle_name": "",
         "last_name": f"Silva {number}",
@@ -91,17 +92,38 @@ def make_text(person: Mapping[str, object], **given: object) -> dict[str, object
     return text | {"mentions_occupation": True if person["occupation_title"] else None} | given
 
 
-def cpd_rows() -> Iterator[dict[str, object]]:
-    network = settings.network()
-    for node in (*LAWS, "zone"):
-        parents = [parent for parent in network[node].parents if parent != "uf"]
-        for uf in PLACES if "uf" in network[node].parents else ["BR"]:
-            for cell in product(*[DOMAINS[parent] for parent in parents]):
-                law = LAWS.get(node) or {"urbana": 1.0 if LEVELS[1] in cell else 0.5, "rural": 0.5}
-                law = {value: chance for value, chance in law.items() if value != "rural" or LEVELS[1] not in cell}
-                for value, chance in law.items():
-                    row = {"node": node, "uf": uf, "cell": "|".join(cell), "value": value}
-                    yield row | {"probability": chance, "grade": "B"}
+def write_model(data: Path) -> None:
+    """The model's tables: the laws above, 100 persons a sex in two age bands of each state, an income of R$ 1,000."""
+    nodes, cells = [], []
+    for order, (node, law) in enumerate(LAWS.items()):
+        values = CODS if node == "occupation_cod" else model.DOMAINS[node]
+        known = settings.network()[node]
+        row = {"order": order, "node": node, "number": known.number, "parents": [], "values": list(values)}
+        nodes.append(row | {"grade": known.grade, "source": known.source})
+        chances = [law.get(value, 0.0) for value in values]
+        cells.append({"node": node, "uf": "BR", "cell_index": 0, "cell": "", "probabilities": chances})
+    write(data, tables.NODE, nodes)
+    write(data, tables.CPD, cells)
+    # Half of them branca, half parda; half have a degree and live in town, of the others half do.
+    lives = np.zeros((len(codes.RACES), len(codes.EDUCATION_LEVELS), len(codes.ZONES)))
+    for race in RACES:
+        lives[codes.RACES.index(race), 2:] = [[12.5, 12.5], [25.0, 0.0]]
+    write(
+        data,
+        tables.BLOCK,
+        [
+            {"uf": uf, "municipality_code": code, "sex": sex, "age_band": band}
+            | {"persons": list(lives.ravel() * (band in ("30-34", "65-69")))}
+            for (uf, (code, _)), sex, band in product(PLACES.items(), codes.SEXES, codes.AGE_BANDS)
+        ],
+    )
+    points = [{"income_band": "954 to 1200", "point": point, "income_brl": 1000.0} for point in range(21)]
+    write(data, tables.INCOME_POINT, points)
+    years = product(codes.OCCUPATION_GROUPS, (2018, 2022))
+    trend = [{"occupation_group": g, "year": year, "persons": 1.0, "mean_income_brl": 1500.0} for g, year in years]
+    write(data, tables.GROUP_TREND, trend)
+    effect = {"family": "occupation_group", "level": "uf", "design_effect": 1.75, "cells": 9}
+    write(data, tables.DESIGN_EFFECT, [effect])
 
 
 def config_of(data: Path, **options: object) -> Config:
@@ -122,19 +144,16 @@ def sampled(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pa
         for i, (uf, sex, age) in enumerate(cells)
     ]
     child = {"uf": "AC", "order": 99, "municipality_code": "1200401", "sex": "F", "age_years": 7, "persons": 900}
-    write(data, tables.ALLOCATION, [row | {"rural_band": 0} for row in [*numbered, child]])
+    write(data, tables.ALLOCATION, [*numbered, child])
     joint = [
         {"uf": uf, "sex": sex, "race": race, "age_group": "30-34", "education_level": level, "persons": 50.0}
         for uf, sex, race, level in product(PLACES, codes.SEXES, RACES, LEVELS)
     ]
     write(data, tables.EDUCATION_JOINT, [row | {"source": "census2022_education_uf"} for row in joint])
-    write(data, tables.CPD, list(cpd_rows()))
-    counts = [
-        {"family": "occupation_group", "level": "uf", "uf": uf, "cell": f"F|{band}|{LEVELS[0]}|urbana", "value": group}
-        | {"weight_persons": 100.0, "weight_squared": 1000.0, "rows": 10}
-        for uf, group, band in product(PLACES, GROUPS, ("14-17", "30-34"))
-    ]
-    write(data, tables.COUNT, counts)
+    write_model(data)
+    surveyed = {"men": 60.0, "women": 40.0, "persons": 100.0, "rows": 50, "weight_squared": 1000.0}
+    subgroups = [{"uf": uf, "occupation_cod3": cod[:3]} | surveyed for uf, cod in product(PLACES, CODS)]
+    write(data, tables.OCCUPATION_2026, subgroups)
     write(
         data,
         tables.RELIGION,
@@ -212,10 +231,11 @@ def test_brazil_weighs_the_states_by_their_persons(figures):
 
 def test_every_table_has_a_row_for_each_state_and_brazil(figures):
     tables_ = ("sex", "age_band", "race", "education_level", "municipality", "zone", "marital_status", "religion")
-    tables_ += ("activity", "occupation_group", "sex x race", "race x education_level", "sex x age_band")
+    tables_ += ("in_union", "activity", "occupation_group", "occupation_cod", "position", "is_mei", "income_class")
+    tables_ += ("sex x race", "race x education_level", "sex x age_band", "zone x activity", "sex x race x position")
     for name, uf in product(tables_, ("AC", "SE", "BR")):
         row = figures[uf, f"uf x {name}"]
-        assert row["family"] == ("pair" if " x " in name else "marginal")
+        assert row["family"] == ("marginal", "pair", "triple")[name.count(" x ")]
         assert row["source"] and row["grade"] and row["run_id"] == "run-9"
         assert math.isfinite(row["value"]) and row["floor"] >= 0
 
@@ -231,6 +251,17 @@ def test_the_model_s_own_expectation_is_multiplied_through_the_network(figures):
     assert figures["AC", "uf x zone v. households"]["value"] == pytest.approx(0.25)
 
 
+def test_incomes_are_compared_in_classes_of_minimum_wages(figures):
+    assert figures["AC", "uf x income_class"]["value"] == pytest.approx(0.0)
+    assert figures["AC", "uf x income_class"]["n"] == 20
+
+
+def test_variables_that_hang_together_in_the_sample_alone_are_seen_in_pairs(figures):
+    # Each alone is as expected, but here every woman works and no man does.
+    assert figures["AC", "uf x activity"]["value"] == pytest.approx(0.0)
+    assert figures["AC", "uf x sex x activity"]["value"] == pytest.approx(0.5)
+
+
 def test_occupations_are_counted_among_who_works(figures):
     assert figures["AC", "uf x occupation_group"]["n"] == 20
     assert figures["AC", "share of records that name the occupation"]["n"] == 20
@@ -238,9 +269,9 @@ def test_occupations_are_counted_among_who_works(figures):
 
 
 def test_a_survey_target_has_a_higher_floor_than_a_model_of_the_same_shares(figures):
-    model, survey = figures["AC", "uf x occupation_group"], figures["AC", "uf x occupation_group v. survey of 2018"]
-    # W = 200, W2 = 2000 (children's bands left out): 20 persons over the design effect of 1.75.
-    assert survey["floor"] == pytest.approx(model["floor"] * math.sqrt(1 + 20 / (20 / 1.75)))
+    expected, survey = figures["AC", "uf x occupation_group"], figures["AC", "uf x occupation_group v. survey of 2026"]
+    # W = 200, W2 = 2000: 20 persons over the design effect of 1.75.
+    assert survey["floor"] == pytest.approx(expected["floor"] * math.sqrt(1 + 20 / (20 / 1.75)))
 
 
 def test_shares_of_mentions_are_of_the_state_s_records(figures):
@@ -271,7 +302,7 @@ def test_the_page_of_a_sample_without_texts_says_so(spark, sampled):
     assert "Nenhum modelo de linguagem escreveu" not in page
     rows = json.loads((sampled / "report" / "metrics.json").read_text(encoding="utf-8"))
     assert all(list(row) == tables.METRIC.column_names for row in rows)
-    assert {row["family"] for row in rows} == {"marginal", "pair", "set"}
+    assert {row["family"] for row in rows} == {"marginal", "pair", "triple", "set"}
 
 
 @pytest.fixture(scope="module")
