@@ -57,11 +57,13 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         )
         # From the table, not from the plan: the persons are read once.
         stored = _storage.read(spark, config.data_dir, tables.COUNT)
+        # A cell of the earning family is hardly ever more than one person: no law to read.
+        lawful = stored.where("family != 'earning_class'")
         report.progress("estimating design effects")
         effects = design_effects.design_effects(built.upa_sums.toPandas())
         frame = spark.createDataFrame(effects, tables.DESIGN_EFFECT.schema).coalesce(1)
         _storage.replace_all(frame, config.data_dir, tables.DESIGN_EFFECT, metadata=report.metadata)
-        conditionals = counts.conditionals(stored, design_effects.by_family(effects, families))
+        conditionals = counts.conditionals(lawful, design_effects.by_family(effects, families))
         _storage.replace_all(
             conditionals.repartition(partitions, "uf"), config.data_dir, tables.CONDITIONAL, metadata=report.metadata
         )
@@ -92,15 +94,40 @@ def build(
     for name, classes in model.COARSER_AGES.items():
         words = {age_band: model.DOMAINS[name][place] for age_band, place in zip(codes.AGE_BANDS, classes, strict=True)}
         banded = banded.withColumn(name, harmonise.lookup(words, F.col("age_band")))
-    paired = counts.with_partner(banded)
     domains = model.DOMAINS | {"occupation_cod": cod}
-    counted = counts.weighted_counts(paired, families, domains)
+    # Whole households are looked through for partners only: a slim table is shuffled for it, not the survey.
+    partnered = {name: family for name, family in families.items() if family.child == "is_partnered"}
+    others = {name: family for name, family in families.items() if name not in partnered}
+    paired = counts.with_partner(banded.select(*_PAIRING).where(f"source = '{MAIN_SURVEY}'"))
+
+    def rows(counted: Mapping[str, Family], keep: tuple[str, ...], upas: str = "true") -> DataFrame:
+        single = counts.family_rows(banded.where(upas), {n: counted[n] for n in others}, domains, keep=keep)
+        pairs = counts.family_rows(paired.where(upas), {n: counted[n] for n in partnered}, domains, keep=keep)
+        return single.unionByName(pairs)
+
     earning = banded.where(f"source = '{MAIN_SURVEY}' AND income_brl IS NOT NULL")
     # The earning family's cells are all too small to tell: its states' margins are enough, and few.
     clustered = dict(families) | {"earning_class": replace(families["earning_class"], parents=())}
-    of_upas = paired.where(F.pmod(F.xxhash64("upa"), F.lit(1000)) < design_upa_share * 1000)
-    rows = counts.family_rows(of_upas, clustered, domains, keep=("uf", "stratum", "upa"))
-    return Conditioned(counted, counts.income_points(earning), design_effects.upa_sums(rows))
+    of_upas = rows(clustered, ("uf", "stratum", "upa"), f"pmod(xxhash64(upa), 1000) < {design_upa_share * 1000}")
+    return Conditioned(
+        counts.weighted_counts(rows(families, ("uf", "region")), families, domains),
+        counts.income_points(earning),
+        design_effects.upa_sums(of_upas),
+    )
+
+
+_PAIRING = (
+    "source",
+    "uf",
+    "region",
+    "stratum",
+    "upa",
+    "household_id",
+    "sex",
+    "age_years",
+    "age_band",
+    "weight_persons",
+)
 
 
 def cod_of(people: DataFrame) -> tuple[str, ...]:
