@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 from pyspark.sql import DataFrame, SparkSession
@@ -26,11 +25,12 @@ MAIN_SURVEY = "pnadc_2018t2"
 
 
 class Conditioned(NamedTuple):
-    """Frames of two tables, and the sums behind the design effects."""
+    """Frames of two tables, the sums behind the design effects, and the rows (kept) that all count."""
 
     counts: DataFrame
     income_points: DataFrame
     upa_sums: DataFrame
+    rows: DataFrame
 
 
 def run(spark: SparkSession, config: Config) -> RunReport:
@@ -63,6 +63,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         effects = design_effects.design_effects(built.upa_sums.toPandas())
         frame = spark.createDataFrame(effects, tables.DESIGN_EFFECT.schema).coalesce(1)
         _storage.replace_all(frame, config.data_dir, tables.DESIGN_EFFECT, metadata=report.metadata)
+        built.rows.unpersist()
         conditionals = counts.conditionals(lawful, design_effects.by_family(effects, families))
         _storage.replace_all(
             conditionals.repartition(partitions, "uf"), config.data_dir, tables.CONDITIONAL, metadata=report.metadata
@@ -100,19 +101,20 @@ def build(
     others = {name: family for name, family in families.items() if name not in partnered}
     paired = counts.with_partner(banded.select(*_PAIRING).where(f"source = '{MAIN_SURVEY}'"))
 
-    def rows(counted: Mapping[str, Family], keep: tuple[str, ...], upas: str = "true") -> DataFrame:
-        single = counts.family_rows(banded.where(upas), {n: counted[n] for n in others}, domains, keep=keep)
-        pairs = counts.family_rows(paired.where(upas), {n: counted[n] for n in partnered}, domains, keep=keep)
-        return single.unionByName(pairs)
-
-    earning = banded.where(f"source = '{MAIN_SURVEY}' AND income_brl IS NOT NULL")
+    keep = ("uf", "region", "stratum", "upa")
+    rows = counts.family_rows(banded, others, domains, keep=keep).unionByName(
+        counts.family_rows(paired, partnered, domains, keep=keep)
+    )
+    rows.persist()  # counted twice: by cell, and by UPA
+    of_upas = rows.where(f"pmod(xxhash64(upa), 1000) < {design_upa_share * 1000}")
     # The earning family's cells are all too small to tell: its states' margins are enough, and few.
-    clustered = dict(families) | {"earning_class": replace(families["earning_class"], parents=())}
-    of_upas = rows(clustered, ("uf", "stratum", "upa"), f"pmod(xxhash64(upa), 1000) < {design_upa_share * 1000}")
+    coarse = F.when(F.col("family") == "earning_class", F.lit(0)).otherwise(F.col("cell_index"))
+    earning = banded.where(f"source = '{MAIN_SURVEY}' AND income_brl IS NOT NULL")
     return Conditioned(
-        counts.weighted_counts(rows(families, ("uf", "region")), families, domains),
+        counts.weighted_counts(rows, families, domains),
         counts.income_points(earning),
-        design_effects.upa_sums(of_upas),
+        design_effects.upa_sums(of_upas.withColumn("cell_index", coarse)),
+        rows,
     )
 
 
