@@ -121,12 +121,17 @@ def family_rows(
     """One row a person and family it belongs to: `family`, `keep`, `cell_index`, `value_index`, `weight_persons`.
 
     Persons without one of the family's answers are left out.
+
+    Args:
+        people: One row per surveyed person with `weight_persons`, `keep` and the columns of the families.
+        families: Name -> family.
+        domains: Variable -> its values in code order.
     """
     used = dict.fromkeys(name for family in families.values() for name in (family.child, *family.parents))
     member = F.array_compact(
         F.array(*[F.when(F.expr(family.universe), F.lit(name)) for name, family in families.items()])
     ).alias("members")
-    bare = people.select(*keep, "weight_persons", member, *used)
+    bare = people.select(*keep, "weight_persons", member, *used).where(F.size("members") > 0)
     cell, value = F.lit(None).cast("int"), F.lit(None).cast("int")
     for name, family in families.items():
         index: Column = F.lit(0)
@@ -144,21 +149,18 @@ def family_rows(
 
 
 def weighted_counts(
-    people: DataFrame, families: Mapping[str, Family], domains: Mapping[str, tuple[str, ...]]
+    rows: DataFrame, families: Mapping[str, Family], domains: Mapping[str, tuple[str, ...]]
 ) -> DataFrame:
     """W, W2 and n of every family at every level, by one `GROUPING SETS`.
 
     Args:
-        people: One row per surveyed person with `uf`, `region`, `weight_persons` and the columns of the families.
-        families: Name -> family.
-        domains: Variable -> its values in code order.
+        rows: As `family_rows` returns, with `uf` and `region`.
 
     Returns:
         `family`, `level`, `uf` (state, region or BR), `cell_index` (mixed radix over the parents, the last one varies
         fastest), `value_index`, `cell` and `value` (the same in words), `weight_persons` (W), `weight_squared` (sum of
         w^2), `rows` (n); rows with n = 0 do not appear. Persons without one of the family's answers are left out.
     """
-    rows = family_rows(people, families, domains, keep=("uf", "region"))
     # Persons are added up once, by state; regions and Brazil are sums of the states' cells.
     by_state = rows.groupBy("family", "uf", "region", "cell_index", "value_index").agg(
         F.sum("weight_persons").alias("w"),

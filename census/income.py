@@ -156,7 +156,7 @@ def _cuts(values: Array, weights: Array, classes: int) -> Array:
     return np.unique(values[order][np.searchsorted(running, np.arange(1, classes) / classes)])
 
 
-def band_middles(points: Array) -> Array:
+def band_means(points: Array) -> Array:
     """Mean income of each band from its quantile points, by the trapezoid rule.
 
     Args:

@@ -434,11 +434,6 @@ def mean_income(law: Array, income: IncomeMeans) -> float:
     return float(np.einsum("bg,b,g->", law, income.means, factor) / law.sum())
 
 
-def band_means(points: Array) -> Array:
-    """Mean of each income band from its equally spaced quantiles, (bands, points), linear in between."""
-    return np.asarray((points[:, :-1] + points[:, 1:]).mean(axis=1) / 2)
-
-
 def _in_bands(question: Question) -> Question:
     """Years of age that are exactly one band become that band."""
     if question.ages is not None:

@@ -722,6 +722,22 @@ HELD_OUT_VOTER = Table(
     partition_by=(),
 )
 
+JUDGEMENT = Table(
+    "core_model__judgement",
+    "The model against figures that no fit read.",
+    (
+        Column("source", _S, "Held-out source."),
+        Column("area", _S, "State, region or Brasil."),
+        Column("figure", _S, "What is compared."),
+        Column("model", _D, "What the model expects. Null where it has no answer.", None, False),
+        Column("published", _D, "What was published."),
+        Column("unit", _S, "%, BRL a month, or TVD (then published is 0)."),
+        Column("note", _S, "What keeps the two apart, or why there is no answer."),
+    ),
+    key=("source", "area", "figure"),
+    partition_by=(),
+)
+
 # ---------------------------------------------------------------------------------------------- persons
 ATTRIBUTE = Table(
     "core_persona__attribute",

@@ -529,7 +529,7 @@ def _income(fitter: _Fitter, tables: dict[str, Array], known: dict[str, model.Es
     for name in reversed(names):
         rest, cells[name] = np.divmod(rest, sizes[name])
     band = rows["value_index"].to_numpy(dtype=np.int64)
-    middle = income.band_middles(income_points(inputs.income_points))
+    middle = income.band_means(income_points(inputs.income_points))
     paid = middle[band] > 0
     fitted = income.fit(
         income.Workers(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from census import codes, comparison, inference, model, network_files, questions, tables
+from census import codes, comparison, income, inference, model, network_files, questions, tables
 from census.comparison import Counted
 from census.errors import ConfigError
 from census.inference import NOT_WORKING, Answer, IncomeMeans, StateModel, StateNetwork
@@ -157,7 +157,7 @@ def _ages(counts: pd.DataFrame) -> Array:
 
 def _income(spark: SparkSession, data_dir: Path) -> IncomeMeans:
     points, factor = _model_tables.income_points(spark, data_dir)
-    return IncomeMeans(inference.band_means(points), factor)
+    return IncomeMeans(income.band_means(points), factor)
 
 
 # ------------------------------------------------------------------------------------------------ comparison

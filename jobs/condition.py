@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 from pyspark.sql import DataFrame, SparkSession
@@ -26,11 +25,12 @@ MAIN_SURVEY = "pnadc_2018t2"
 
 
 class Conditioned(NamedTuple):
-    """Frames of two tables, and the sums behind the design effects."""
+    """Frames of two tables, the sums behind the design effects, and the rows (kept) that all count."""
 
     counts: DataFrame
     income_points: DataFrame
     upa_sums: DataFrame
+    rows: DataFrame
 
 
 def run(spark: SparkSession, config: Config) -> RunReport:
@@ -57,11 +57,14 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         )
         # From the table, not from the plan: the persons are read once.
         stored = _storage.read(spark, config.data_dir, tables.COUNT)
+        # A cell of the earning family is hardly ever more than one person: no law to read.
+        lawful = stored.where("family != 'earning_class'")
         report.progress("estimating design effects")
         effects = design_effects.design_effects(built.upa_sums.toPandas())
         frame = spark.createDataFrame(effects, tables.DESIGN_EFFECT.schema).coalesce(1)
         _storage.replace_all(frame, config.data_dir, tables.DESIGN_EFFECT, metadata=report.metadata)
-        conditionals = counts.conditionals(stored, design_effects.by_family(effects, families))
+        built.rows.unpersist()
+        conditionals = counts.conditionals(lawful, design_effects.by_family(effects, families))
         _storage.replace_all(
             conditionals.repartition(partitions, "uf"), config.data_dir, tables.CONDITIONAL, metadata=report.metadata
         )
@@ -92,15 +95,41 @@ def build(
     for name, classes in model.COARSER_AGES.items():
         words = {age_band: model.DOMAINS[name][place] for age_band, place in zip(codes.AGE_BANDS, classes, strict=True)}
         banded = banded.withColumn(name, harmonise.lookup(words, F.col("age_band")))
-    paired = counts.with_partner(banded)
     domains = model.DOMAINS | {"occupation_cod": cod}
-    counted = counts.weighted_counts(paired, families, domains)
-    earning = banded.where(f"source = '{MAIN_SURVEY}' AND income_brl IS NOT NULL")
+    # Whole households are looked through for partners only: a slim table is shuffled for it, not the survey.
+    partnered = {name: family for name, family in families.items() if family.child == "is_partnered"}
+    others = {name: family for name, family in families.items() if name not in partnered}
+    paired = counts.with_partner(banded.select(*_PAIRING).where(f"source = '{MAIN_SURVEY}'"))
+
+    keep = ("uf", "region", "stratum", "upa")
+    rows = counts.family_rows(banded, others, domains, keep=keep).unionByName(
+        counts.family_rows(paired, partnered, domains, keep=keep)
+    )
+    rows.persist()  # counted twice: by cell, and by UPA
+    of_upas = rows.where(f"pmod(xxhash64(upa), 1000) < {design_upa_share * 1000}")
     # The earning family's cells are all too small to tell: its states' margins are enough, and few.
-    clustered = dict(families) | {"earning_class": replace(families["earning_class"], parents=())}
-    of_upas = paired.where(F.pmod(F.xxhash64("upa"), F.lit(1000)) < design_upa_share * 1000)
-    rows = counts.family_rows(of_upas, clustered, domains, keep=("uf", "stratum", "upa"))
-    return Conditioned(counted, counts.income_points(earning), design_effects.upa_sums(rows))
+    coarse = F.when(F.col("family") == "earning_class", F.lit(0)).otherwise(F.col("cell_index"))
+    earning = banded.where(f"source = '{MAIN_SURVEY}' AND income_brl IS NOT NULL")
+    return Conditioned(
+        counts.weighted_counts(rows, families, domains),
+        counts.income_points(earning),
+        design_effects.upa_sums(of_upas.withColumn("cell_index", coarse)),
+        rows,
+    )
+
+
+_PAIRING = (
+    "source",
+    "uf",
+    "region",
+    "stratum",
+    "upa",
+    "household_id",
+    "sex",
+    "age_years",
+    "age_band",
+    "weight_persons",
+)
 
 
 def cod_of(people: DataFrame) -> tuple[str, ...]:

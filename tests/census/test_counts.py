@@ -34,7 +34,8 @@ def counted(spark):
         ("RS", "Sul", "M", None, None, "b", 40, 13.0),  # no answer to either
         ("RS", "Sul", "M", "urbana", True, None, 40, 17.0),  # no answer to a parent of `works`
     )
-    return counts.weighted_counts(people, FAMILIES, DOMAINS).collect()
+    rows = counts.family_rows(people, FAMILIES, DOMAINS, keep=("uf", "region"))
+    return counts.weighted_counts(rows, FAMILIES, DOMAINS).collect()
 
 
 def sums(counted, family, level, uf):

@@ -100,4 +100,4 @@ def test_an_occupation_of_few_workers_is_paid_like_its_great_group():
 
 
 def test_the_mean_of_a_band_is_that_of_its_quantiles():
-    assert list(income.band_middles(np.array([[0.0, 0.0, 0.0], [100.0, 200.0, 400.0]]))) == [0.0, 225.0]
+    assert list(income.band_means(np.array([[0.0, 0.0, 0.0], [100.0, 200.0, 400.0]]))) == [0.0, 225.0]

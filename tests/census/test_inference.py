@@ -156,10 +156,6 @@ def test_mean_income_is_that_of_bands_and_groups(nodes):
     assert [s.variable for s in found.support] == ["income_band", "occupation_group"]
 
 
-def test_the_mean_of_a_band_is_that_of_its_straight_quantile_line():
-    assert inference.band_means(np.array([[0.0, 0.0, 0.0], [200.0, 300.0, 700.0]])) == pytest.approx([0.0, 375.0])
-
-
 def test_the_support_is_the_mean_over_the_cells_used(nodes):
     found = ask("P(occupation_group | uf=AC, sex=F)", state(nodes))
     node = next(n for n in nodes if n.name == "occupation_group")

@@ -1,0 +1,191 @@
+"""The model against what no fit read: published cross cuts, colours by occupation, mean incomes.
+
+Reads   core_published__margin, core_model__*, and the held-out sources through jobs/_held_out.py
+Writes  core_model__judgement
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from census import codes, expectation, held_out, income, model, quality, tables
+from census.network import NodeTable
+from conf.settings import Config
+from jobs import _held_out, _model_tables, _storage
+from udfs.sampling import WORK
+
+Array = NDArray[np.float64]
+ALL_AGES = "Total"
+_FORMAL = ("privado com carteira", "doméstico com carteira", "público com carteira", "militar ou estatutário")
+_FIRST_WORK_BAND = codes.AGE_BANDS.index("14-17")
+
+
+@dataclass(frozen=True)
+class State:
+    """The network of one state and its census block (sexes, bands, races, levels, zones)."""
+
+    uf: str
+    nodes: Sequence[NodeTable]
+    persons: Array
+
+    def expected(self, *wanted: str, first_band: int = 0) -> Array:
+        """Persons by the wanted variables; who is younger than the first age band is left out."""
+        persons = self.persons.copy()
+        persons[:, :first_band] = 0
+        return expectation.expected(self.nodes, persons, wanted, WORK)
+
+
+Row = tuple[str, str, str, float | None, float, str, str]
+
+
+def judge(spark: SparkSession, config: Config, ufs: Sequence[str], *, metadata: Mapping[str, object]) -> int:
+    """Judge the model of the states whose blocks are there; national figures need all 27. Returns the rows written."""
+    stored = _model_tables.read(spark, config.data_dir, list(ufs))
+    states = [State(uf, stored.state(uf), stored.block(uf).persons.sum(axis=0)) for uf in ufs]
+    figures = _storage.read(spark, config.data_dir, tables.PUBLISHED).toPandas()
+    rows = published_cuts(figures, states)
+    if len(states) == len(codes.UFS):
+        rows += colours(_held_out.read(spark, config, "occupation_colour").toPandas(), states)
+    points, factor = _model_tables.income_points(spark, config.data_dir)
+    incomes = _held_out.read(spark, config, "income").where(F.col("uf").isin(list(ufs))).toPandas()
+    rows += mean_incomes(incomes, states, income.band_means(points), factor, stored)
+    frame = spark.createDataFrame(rows, tables.JUDGEMENT.schema).coalesce(1)
+    _storage.replace_all(frame, config.data_dir, tables.JUDGEMENT, metadata=metadata)
+    return len(rows)
+
+
+def published_cuts(figures: pd.DataFrame, states: Sequence[State]) -> list[Row]:
+    """Held-out figures of core_published__margin that the model has an answer to, in per cent."""
+    by_uf = {state.uf: state for state in states}
+    rows: list[Row] = []
+    for figure in figures[figures["unit"] == "%"].itertuples():
+        key = (figure.topic, figure.area, figure.dimensions, figure.category)
+        if not held_out.is_held_out(figure.topic, figure.year, *key[1:]) or held_out.is_told(*key):
+            continue
+        answer = _ANSWERS.get(figure.topic)
+        members = _members(figure.area)
+        name = " / ".join(str(part) for part in key if part)
+        if answer is None or not all(uf in by_uf for uf in members):
+            why = "not modelled" if answer is None else "needs the census blocks of more states"
+            rows.append(("published_margins", figure.area, name, None, float(figure.value), "%", why))
+            continue
+        share = answer([by_uf[uf] for uf in members], figure.dimensions, figure.category, states)
+        if share is None:
+            rows.append(("published_margins", figure.area, name, None, float(figure.value), "%", "not modelled"))
+        else:
+            rows.append(("published_margins", figure.area, name, 100 * share, float(figure.value), "%", ""))
+    return rows
+
+
+def _members(area: str) -> list[str]:
+    if area == "Brasil":
+        return list(codes.UFS)
+    return [state.uf for state in codes.STATES if area in (state.uf, state.region)]
+
+
+def _employment(states: Sequence[State], dimensions: str, category: str, _: Sequence[State]) -> float | None:
+    axes = np.sum([state.expected("age_band", "sex", "race", "activity") for state in states], axis=0)
+    axes[:_FIRST_WORK_BAND] = 0
+    if dimensions == "idade":
+        first = int(category.split(" ")[0])
+        starts = np.array(codes.AGE_BAND_STARTS)
+        last = 200 if "mais" in category else int(category.rpartition(" ")[2])
+        axes[(starts < first) | (starts > last)] = 0
+    elif dimensions == "sexo":
+        axes = axes[:, [codes.SEXES.index("M" if category == "homens" else "F")]]
+    elif dimensions:
+        return None
+    return float(axes[..., codes.ACTIVITIES.index("ocupado")].sum() / axes.sum())
+
+
+def _zone(states: Sequence[State], _dimensions: str, category: str, _: Sequence[State]) -> float | None:
+    zones = np.sum([state.expected("zone") for state in states], axis=0)
+    return float(zones[codes.ZONES.index(category)] / zones.sum()) if category in codes.ZONES else None
+
+
+def _mei(states: Sequence[State], dimensions: str, category: str, every: Sequence[State]) -> float | None:
+    yes = codes.MEI.index("sim")
+    if category == "MEI / ocupados formais":
+        mei = sum(float(state.expected("is_mei")[yes]) for state in states)
+        positions = np.sum([state.expected("position") for state in states], axis=0)
+        formal = sum(float(positions[codes.POSITIONS.index(p)]) for p in _FORMAL)
+        return mei / (mei + formal)
+    if dimensions == "sexo":
+        by_sex = np.sum([state.expected("sex", "is_mei") for state in states], axis=0)[:, yes]
+        return float(by_sex[codes.SEXES.index("F" if category == "mulheres" else "M")] / by_sex.sum())
+    if category == "participação no total de MEI" and len(every) == len(codes.UFS):
+        total = sum(float(state.expected("is_mei")[yes]) for state in every)
+        return sum(float(state.expected("is_mei")[yes]) for state in states) / total
+    return None
+
+
+_Answer = Callable[[Sequence[State], str, str, Sequence[State]], float | None]
+_ANSWERS: dict[str, _Answer] = {"nivel_ocupacao": _employment, "situacao_domicilio": _zone, "mei": _mei}
+
+
+def colours(published: pd.DataFrame, states: Sequence[State]) -> list[Row]:
+    """TVD of the occupations (COD of 3 digits) of white, and of black persons, from PNADC 2026T1."""
+    by_race = np.sum([state.expected("race", "occupation_cod") for state in states], axis=0)
+    cod = next(node for node in states[0].nodes if node.name == "occupation_cod").values
+    subgroups = tuple(sorted({code[:3] for code in cod} | set(published["occupation_cod3"])))
+    place = np.array([subgroups.index(code[:3]) for code in cod])
+    rows: list[Row] = []
+    for column, races in (("white", ("branca",)), ("black", ("preta", "parda"))):
+        ours = np.bincount(place, by_race[[codes.RACES.index(r) for r in races]].sum(axis=0), len(subgroups))
+        theirs = model.dense(published, {"occupation_cod3": subgroups}, column)
+        distance = quality.tvd(ours / ours.sum(), theirs / theirs.sum())
+        note = "TVD of 0 would be perfect; 8 years lie between the survey of the races and this one"
+        rows.append(
+            ("pnadc_2026t1_colour", "Brasil", f"occupation_cod3 of {column} workers", distance, 0.0, "TVD", note)
+        )
+    return rows
+
+
+def mean_incomes(
+    published: pd.DataFrame,
+    states: Sequence[State],
+    band_means: Array,
+    factor: Array,
+    stored: _model_tables.ModelTables,
+) -> list[Row]:
+    """Mean income by state, and by race within it, from SIDRA 10291 (all jobs); the model's is of the main job.
+
+    The published means of the municipalities are put together by the model's own workers of each place.
+    """
+    note = "10291 counts all jobs, the model the main one"
+    rows: list[Row] = []
+    for state in states:
+        places = stored.block(state.uf)
+        chance = state.expected("sex", "age_band", "race", "education_level", "zone", "activity")
+        works = np.divide(
+            chance[..., codes.ACTIVITIES.index("ocupado")],
+            state.persons,
+            out=np.zeros_like(state.persons),
+            where=state.persons > 0,
+        )
+        workers = (places.persons * works).sum(axis=(1, 2, 4, 5))  # (municipalities, races)
+        paid = state.expected("race", "occupation_group", "income_band")
+        sums = np.einsum("rgb,b,g->r", paid, band_means, factor)
+        count = (paid * (band_means > 0)).sum(axis=(1, 2))
+        here = published[(published["uf"] == state.uf) & (published["age_group"] == ALL_AGES)]
+        table = here.pivot(index="municipality_code", columns="race", values="mean_income_brl")
+        table = table.reindex(places.municipalities)
+        for name, ours, weights in (
+            ("all", sums.sum() / count.sum(), workers.sum(axis=1)),
+            *((race, sums[i] / count[i], workers[:, i]) for i, race in enumerate(codes.RACES)),
+        ):
+            if name not in table:
+                continue
+            means = table[name].to_numpy(dtype=float)
+            known = ~np.isnan(means)
+            if known.any() and weights[known].sum() > 0:
+                theirs = float((means[known] * weights[known]).sum() / weights[known].sum())
+                rows.append(("census2022_income", state.uf, f"mean income, {name}", float(ours), theirs, "BRL", note))
+    return rows
