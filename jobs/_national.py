@@ -22,12 +22,26 @@ log = logging.getLogger(__name__)
 Array = NDArray[np.float64]
 _AGES = codes.MAX_AGE_YEARS + 1
 BAND_OF_AGE = np.array([codes.AGE_BANDS.index(codes.age_band(age)) for age in range(_AGES)])
-# Axes on which the estimators of the work nodes work; the network may name fewer parents, in any order.
+# Axes on which the estimators work; the network may name fewer parents, in any order.
 _ZONE = ("uf", "sex", "age_band", "race", "education_level")
+_MARITAL = _ZONE
+_UNION = ("sex", "age_band", "marital_status")
+_RELIGION = ("uf", "sex", "race")
 _ACTIVITY = ("uf", "zone", "sex", "age_band", "race", "education_level")
 _GROUP = ("uf", "sex", "age_band", "education_level", "zone", "race")
 _COD = ("uf", "occupation_group", "sex", "education_level", "zone", "career_stage")
 _POSITION = ("uf", "occupation_cod", "sex", "education_level", "age_class")
+# Nodes made for their parents (a margin of the census, a class of another node): these and no others, in this order.
+_FIXED: Mapping[str, tuple[str, ...]] = {
+    "age_class": ("age_band",),
+    "career_stage": ("age_band",),
+    "race": ("uf", "sex", "age_band"),
+    "education_level": ("uf", "sex", "age_band", "race"),
+    "pay_class": ("occupation_cod",),
+    "may_be_mei": ("position", "age_band"),
+    "is_mei": ("uf", "occupation_cod", "may_be_mei"),
+    "income_band": ("uf", "earning_class"),
+}
 _CHILD_SHRINK_PERSONS = 400.0
 _CONTRACT = ("privado com carteira", "doméstico com carteira", "público com carteira", "militar ou estatutário")
 
@@ -88,8 +102,13 @@ class _Fitter:
             shrink_persons=self.spec[node].shrink_persons,
         )
 
-    def widened(self, node: str, table: Array, want: tuple[str, ...]) -> Array:
-        return axes.widen(table, ("uf", *self.own(node)), want, self.size(want), node)
+    def widened(self, node: str, estimated: Array, want: tuple[str, ...]) -> Array:
+        """The law of `estimated`, which always has the states first, on the axes of `want`."""
+        return axes.widen(estimated, ("uf", *self.own(node)), want, self.size(want), node)
+
+    def fitted(self, node: str, tables: Mapping[str, Array], want: tuple[str, ...]) -> Array:
+        """The node's table, which has its parents in the network's order, on the axes of `want`."""
+        return axes.widen(tables[node], self.parents(node), want, self.size(want), node)
 
     def within_groups(self) -> model.Estimate:
         """COD given its great group and the rest: one law a group, over its own base groups only."""
@@ -127,7 +146,14 @@ def domains_of(cod: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
 def census_block(
     inputs: NationalInputs, spec: Mapping[str, Node], design_effects: Mapping[str, float], zeros: tuple[Rule, ...]
 ) -> Census:
-    """Race and schooling of every state, and its zones: what the municipalities are raked to."""
+    """Race and schooling of every state, and its zones: what the municipalities are raked to.
+
+    Raises:
+        FitError: A node that is made for its parents has others in the network.
+    """
+    for node, parents in _FIXED.items():
+        if spec[node].parents != parents:
+            raise FitError(f"network.toml: node.{node} must have the parents {', '.join(parents)}.", node=node)
     fitter = _Fitter(inputs, spec, design_effects, domains_of(inputs.cod), zeros)
     people = _residents(fitter)
     rural = block.rural_shares(
@@ -159,13 +185,13 @@ def build(
     tables["education_level"] = normalised(states.sum(axis=5), normalised(chance, np.eye(model.LEVELS)[0]))
     zone = fitter.widened("zone", census.zone.table, _ZONE)
     tables["zone"] = fitter.narrowed("zone", normalised(states, zone), states.sum(axis=5), _ZONE)
-    tables["marital_status"] = _marital(inputs, people)
-    tables["marital_status"] = fitter.allowed(
-        "marital_status", tables["marital_status"], fitter.parents("marital_status")
-    )
-    tables["in_union"] = _union(fitter, people, tables["marital_status"])
-    tables["in_union"] = fitter.allowed("in_union", tables["in_union"], fitter.parents("in_union"))
-    tables["religion"] = _religion(inputs.religion, people)
+    marital = fitter.allowed("marital_status", _marital(inputs, people), _MARITAL)
+    union = fitter.allowed("in_union", _union(fitter, people, marital), _UNION)
+    tables["marital_status"] = fitter.narrowed("marital_status", marital, people, _MARITAL)
+    by_status = np.einsum("usaed,usaedm->sam", people, marital, optimize=True)
+    tables["in_union"] = fitter.narrowed("in_union", union, by_status, _UNION)
+    faith = _religion(inputs.religion, people)
+    tables["religion"] = fitter.narrowed("religion", faith, people.sum(axis=(2, 4)), _RELIGION)
     known["activity"] = fitter.estimated("activity")
     everyone = states.transpose(0, 5, 1, 2, 3, 4)  # the axes of _ACTIVITY
     activity = _activity(fitter, fitter.widened("activity", known["activity"].table, _ACTIVITY)[..., 1], everyone)
@@ -176,7 +202,7 @@ def build(
     _occupation(fitter, tables, known, workers)
     by_cod = _workers_by_cod(fitter, tables, workers)
     _position(fitter, tables, known, by_cod)
-    tables["may_be_mei"], tables["is_mei"] = _mei(fitter, by_cod, tables["position"])
+    tables["may_be_mei"], tables["is_mei"] = _mei(fitter, by_cod, tables)
     _income(fitter, tables, known)
     return _nodes(fitter, tables, known)
 
@@ -432,20 +458,14 @@ def structure_2026(inputs: NationalInputs) -> work.Structure:
 
 def _workers_by_cod(fitter: _Fitter, tables: Mapping[str, Array], workers: Array) -> Array:
     """Expected workers on the axes of _POSITION."""
-    groups = fitter.widened("occupation_group", _state_first(fitter, "occupation_group", tables), _GROUP)
-    cods = fitter.widened("occupation_cod", _state_first(fitter, "occupation_cod", tables), _COD)
+    groups = fitter.fitted("occupation_group", tables, _GROUP)
+    cods = fitter.fitted("occupation_cod", tables, _COD)
     classes, stages = (np.array(model.COARSER_AGES[name]) for name in ("age_class", "career_stage"))
     by_age = np.einsum("usaezr,usaezrg->ugseza", workers, groups, optimize=True)
     both = np.zeros((*by_age.shape[:-1], len(codes.CAREER_STAGES), len(codes.AGE_CLASSES)))
     for band in range(model.BANDS):
         both[..., stages[band], classes[band]] += by_age[..., band]
     return np.einsum("ugseztk,ugseztc->ucsek", both, cods, optimize=True)
-
-
-def _state_first(fitter: _Fitter, node: str, tables: Mapping[str, Array]) -> Array:
-    parents = fitter.spec[node].parents
-    order = [parents.index(p) for p in ("uf", *fitter.own(node))]
-    return tables[node].transpose(*order, len(parents))
 
 
 def _position(fitter: _Fitter, tables: dict[str, Array], known: dict[str, model.Estimate], by_cod: Array) -> None:
@@ -496,10 +516,10 @@ def _position_levels(figures: pd.DataFrame) -> list[tuple[tuple[int, ...], float
     ]
 
 
-def _mei(fitter: _Fitter, by_cod: Array, position: Array) -> tuple[Array, Array]:
+def _mei(fitter: _Fitter, by_cod: Array, tables: Mapping[str, Array]) -> tuple[Array, Array]:
     """Who may be a MEI (position x age band), and P(MEI | state, COD, may be)."""
     inputs = fitter.inputs
-    expected = by_cod[..., None] * fitter.widened("position", position, _POSITION)
+    expected = by_cod[..., None] * fitter.fitted("position", tables, _POSITION)
     grown = expected[..., 1:, :].sum(axis=(2, 3, 4))  # age classes from 18 on
     may_be = np.zeros((len(codes.POSITIONS), model.BANDS, 2))
     may_be[..., 0] = 1.0

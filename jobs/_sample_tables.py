@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
-from census import codes, model, names, seeds, tables
+from census import axes, codes, model, names, seeds, tables
 from census.errors import FitError
 from conf.settings import Node
 from jobs import _model_tables, _storage
@@ -132,7 +132,7 @@ def _variables(stored: ModelTables, uf: str, spec: dict[str, Node]) -> tuple[Var
         if node.name in laws:
             parents, counted = laws[node.name]
             # A cell of nobody is never asked for; it gets the state's own law.
-            own = np.expand_dims(node.table, 0)
+            own = axes.widen(node.table, node.parents, parents[1:], counted.shape[1:-1], node.name)
             table = model.normalised(counted, np.broadcast_to(own, counted.shape))
         sizes = tuple(table.shape[:-1])
         law = alias.known(table) if number is None else alias.law(table)

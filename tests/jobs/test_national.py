@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
 from importlib import resources
 
 import numpy as np
@@ -124,7 +126,9 @@ def make_published() -> pd.DataFrame:
     return _fit_inputs.fitted_figures(rows.rename(columns=names | {"valor": "value", "unidade": "unit"}))
 
 
-def make_inputs(spec: Mapping[str, Node], people: pd.DataFrame) -> NationalInputs:
+@cache
+def sources() -> NationalInputs:
+    """All that does not hang on the network; `counts` are still to be filled in."""
     ages = table_of(uf=codes.UFS, age_years=tuple(range(codes.MAX_AGE_YEARS + 1)))
     groups = ("18-24", *codes.AGE_BANDS[model.ADULT + 2 :])
     schooling = {"race": codes.RACES, "education_level": codes.EDUCATION_LEVELS}
@@ -146,7 +150,7 @@ def make_inputs(spec: Mapping[str, Node], people: pd.DataFrame) -> NationalInput
                 by_place.assign(source="census2022_education_municipality"),
             ]
         ),
-        counts=make_counts(people, spec),
+        counts=pd.DataFrame(),
         surveys=make_small_surveys(),
         candidates=table_of(sex=codes.SEXES, age_group=bands, **schooling, marital_status=codes.MARITAL_STATUSES),
         voters=table_of(uf=codes.UFS, marital_status=codes.MARITAL_STATUSES),
@@ -172,7 +176,7 @@ def without(spec: Mapping[str, Node], node: str, parent: str) -> dict[str, Node]
 
 
 def fit(spec: Mapping[str, Node], people: pd.DataFrame) -> tuple[_national.Census, list[NodeTable]]:
-    inputs, zeros = make_inputs(spec, people), _rule_check.packaged()
+    inputs, zeros = replace(sources(), counts=make_counts(people, spec)), _rule_check.packaged()
     effects = dict.fromkeys([*spec, *counts.FURTHER], 1.75)
     census = _national.census_block(inputs, spec, effects, zeros)
     return census, _national.build(inputs, census, spec, effects, zeros)
@@ -253,21 +257,38 @@ def test_the_unpaid_earn_nothing_and_all_others_something(fitted):
     assert (np.delete(by_position, unpaid, axis=0)[..., 0] == 0.0).all()
 
 
-@pytest.mark.parametrize(
-    ("node", "parent"),
-    [
-        ("activity", "zone"),
-        ("occupation_group", "race"),
-        ("occupation_cod", "career_stage"),
-        ("position", "sex"),
-        ("earning_class", "race"),
-    ],
-)
+# Every kind of node, a parent of each sort; `uf` makes a law of Brazil.
+EDGES = [
+    ("zone", "race"),
+    ("marital_status", "education_level"),
+    ("in_union", "sex"),
+    ("religion", "race"),
+    ("activity", "zone"),
+    ("occupation_group", "race"),
+    ("occupation_group", "uf"),
+    ("occupation_cod", "career_stage"),
+    ("position", "uf"),
+    ("earning_class", "race"),
+]
+
+
+@pytest.mark.parametrize(("node", "parent"), EDGES)
 def test_an_edge_may_be_taken_out_and_the_network_still_fits(people, node, parent):
     spec = without(settings.network(), node, parent)
     nodes = fit(spec, people)[1]
     network.check(nodes, DOMAINS)
     assert parent not in next(n for n in nodes if n.name == node).parents
+
+
+def test_parents_may_stand_in_another_order(people, fitted):
+    spec = dict(settings.network())
+    turned = ("marital_status", "activity", "occupation_group", "occupation_cod", "position")
+    spec |= {node: spec[node].model_copy(update={"parents": spec[node].parents[::-1]}) for node in turned}
+    nodes = fit(spec, people)[1]
+    network.check(nodes, DOMAINS)
+    for before, after in zip(fitted[1], nodes, strict=True):
+        axes = [after.parents.index(parent) for parent in before.parents]
+        assert np.allclose(after.table.transpose(*axes, len(axes)), before.table, atol=1e-9), before.name
 
 
 @pytest.mark.parametrize(
@@ -276,6 +297,8 @@ def test_an_edge_may_be_taken_out_and_the_network_still_fits(people, node, paren
         ("occupation_cod", "occupation_group", "node.occupation_cod needs the parent occupation_group"),
         ("position", "occupation_cod", "node.position needs the parent occupation_cod"),
         ("earning_class", "pay_class", "node.earning_class needs the parents pay_class and position"),
+        ("is_mei", "uf", "node.is_mei must have the parents uf, occupation_cod, may_be_mei"),
+        ("education_level", "race", "node.education_level must have the parents uf, sex, age_band, race"),
     ],
 )
 def test_an_edge_that_a_node_cannot_do_without_is_asked_for(people, node, parent, said):
