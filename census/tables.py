@@ -846,7 +846,9 @@ TEXT = Table(
         Column("attributes_key", _S, "Request key of the accepted call 1."),
         Column("personas_key", _S, "Request key of the accepted call 2."),
         Column("model", _S, "Model asked for."),
-        Column("writer", _S, "Model that wrote."),
+        Column("attributes_writer", _S, "Model that wrote background, skills, hobbies and goals."),
+        Column("personas_writer", _S, "Model that wrote the six personas."),
+        Column("writer", _S, "Both, once if they are the same."),
         Column("prompt_version", _S, "Version of the prompts."),
         *(
             Column(f"mentions_{what}", _B, f"The texts say the {what}.", required=False)

@@ -177,6 +177,7 @@ def _log_to(path: Path) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
     for noisy in ("py4j", "pgmpy"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

@@ -117,10 +117,16 @@ def stage(
         try:
             yield report
         except BaseException as error:
-            message = str(error) if isinstance(error, PovoError) else f"{type(error).__name__}: {error}"
+            message = _why(error)
             _close(spark, config.data_dir, row, report, started, "failed", message[:2000])
             raise
         _close(spark, config.data_dir, row, report, started, "done", None)
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, PovoError):
+        return str(error)
+    return "stopped" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
 
 
 def _with(drift: Mapping[str, Sequence[str]], digests: Mapping[str, str]) -> dict[str, str]:

@@ -211,7 +211,12 @@ def _gather(spark: SparkSession, config: Config) -> Findings:
     states = {row["uf"]: row.asDict() | {"texts": 0, "writers": []} for row in counted.orderBy("uf").collect()}
     if _storage.exists(data_dir, tables.TEXT):
         texts = _storage.read(spark, data_dir, tables.TEXT, states)
-        written = texts.groupBy("uf").agg(F.count("*").alias("texts"), F.collect_set("writer").alias("writers"))
+        written = texts.groupBy("uf").agg(
+            F.count("*").alias("texts"),
+            F.array_distinct(
+                F.flatten(F.array(F.collect_set("attributes_writer"), F.collect_set("personas_writer")))
+            ).alias("writers"),
+        )
         for row in written.collect():
             states[row["uf"]] |= row.asDict()
     runs = sorted(_rows(spark, config, tables.RUN), key=_began)

@@ -34,12 +34,14 @@ _REJECTION = pa.struct(
         ("detail", pa.string()),
     ]
 )
+_KEYS = ("attributes_key", "personas_key")
+_WRITERS = ("attributes_writer", "personas_writer")
 _MENTIONS = ("name", "municipality", "state", "occupation", "age")
 _SCHEMA = pa.schema(
     [("uf", pa.string()), ("uuid", pa.string()), ("is_accepted", pa.bool_()), ("missing_call", pa.int32())]
     + [(name, pa.string()) for name in (*NARRATIVES, *PERSONA_FIELDS)]
     + [(name, pa.list_(pa.string())) for name in LISTS]
-    + [(name, pa.string()) for name in ("attributes_key", "personas_key", "model", "writer", "prompt_version")]
+    + [(name, pa.string()) for name in (*_KEYS, *_WRITERS, "model", "writer", "prompt_version")]
     + [(f"mentions_{what}", pa.bool_()) for what in _MENTIONS]
     + [("rejections", pa.list_(_REJECTION))]
 )
@@ -139,10 +141,11 @@ def _checker(
                 if verdict.attributes is not None and verdict.personas is not None:
                     said = parsing.mentions(parsing.record_texts(verdict.attributes, verdict.personas), person)
                     row |= verdict.attributes | verdict.personas
-                    row |= {"attributes_key": verdict.keys[0], "personas_key": verdict.keys[1]}
+                    row |= dict(zip(_KEYS, verdict.keys, strict=True))
+                    row |= dict(zip(_WRITERS, verdict.writers, strict=True))
                     row |= {
                         "model": requests.model,
-                        "writer": verdict.writer,
+                        "writer": " + ".join(dict.fromkeys(verdict.writers)),
                         "prompt_version": requests.prompts.version,
                     }
                     row |= {f"mentions_{what}": said[what] for what in _MENTIONS}

@@ -55,6 +55,7 @@ class Verdict:
     """Where a record stands: accepted (both answers), or what has to be asked next.
 
     Attributes:
+        keys, writers: Request keys of the accepted answers, and the models that gave them.
         rejections: Every rejected attempt so far, this evaluation's included.
         missing: (call, attempt) to ask next; None if accepted.
         plan: Of each call, the attempt that counts now and the problems that its request tells.
@@ -63,7 +64,7 @@ class Verdict:
     attributes: dict[str, Any] | None = None
     personas: dict[str, Any] | None = None
     keys: tuple[str, str] = ("", "")
-    writer: str = ""
+    writers: tuple[str, str] = ("", "")
     rejections: tuple[Rejection, ...] = ()
     missing: tuple[int, int] | None = None
     plan: tuple[Plan, Plan] = ((1, ()), (1, ()))
@@ -182,7 +183,8 @@ class Walker:
                 if whole:
                     against_first = [Rejection(1, plan1[0], key1, p.reason.value, p.message) for p in whole]
                     return Verdict(rejections=(*refused, *against_first))
-                return Verdict(first, second, (key1, key), answers[key].writer, tuple(refused))
+                writers = (answers[key1].writer, answers[key].writer)
+                return Verdict(first, second, (key1, key), writers, tuple(refused))
             refused += found
             problems = tuple(r.message for r in found)
             attempt += 1

@@ -87,7 +87,8 @@ def make_text(person: Mapping[str, object], **given: object) -> dict[str, object
     text |= {name: f"{name} de {person['first_name']} {person['last_name']}" for name in tables.TEXT_FIELDS}
     text |= {"skills_and_expertise_list": ["ler"], "hobbies_and_interests_list": ["pescar"]}
     text |= {"attributes_key": "a" * 64, "personas_key": "b" * 64, "prompt_version": "2026-1"}
-    text |= {"model": "povo-offline-writer", "writer": "povo-offline-writer"}
+    writers = ("model", "writer", "attributes_writer", "personas_writer")
+    text |= dict.fromkeys(writers, "povo-offline-writer")
     text |= {"mentions_name": True, "mentions_municipality": True, "mentions_state": True, "mentions_age": True}
     return text | {"mentions_occupation": True if person["occupation_title"] else None} | given
 
