@@ -41,16 +41,64 @@ class Variable:
         """Last character."""
         return self.start + self.length - 1
 
-    def cut(self) -> str:
-        """SQL over the line (`value`): the variable's text, with its decimal point, under its name."""
-        text = f"substring(value, {self.start}, {self.length})"
+    def cut(self, line: str = "value", first: int = 1) -> str:
+        """SQL over the column `line`, which begins at character `first` of the line: the variable under its name.
+
+        The decimal point is put where it is implied.
+        """
+        start = self.start - first + 1
+        text = f"substring({line}, {start}, {self.length})"
         if self.decimals:
             # '  1234' with two decimals is 12.34; ' 12.34' and blanks stay what they are.
-            point = self.start + self.length - self.decimals
-            whole = f"substring(value, {self.start}, {point - self.start})"
-            digits = f"replace(concat({whole}, '.', substring(value, {point}, {self.decimals})), ' ', '')"
+            point = start + self.length - self.decimals
+            whole = f"substring({line}, {start}, {point - start})"
+            digits = f"replace(concat({whole}, '.', substring({line}, {point}, {self.decimals})), ' ', '')"
             text = f"CASE WHEN contains({text}, '.') OR trim({text}) = '' THEN {text} ELSE {digits} END"
         return f"{text} AS `{self.name}`"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Neighbouring variables that are cut from one piece of the line; a single one is cut from the line itself."""
+
+    variables: tuple[Variable, ...]
+
+    @property
+    def name(self) -> str:
+        return f"from_{self.variables[0].start}"
+
+    def cut(self) -> list[str]:
+        """SQL over the line (`value`): the piece, if there is one."""
+        if len(self.variables) == 1:
+            return []
+        start = self.variables[0].start
+        return [f"substring(value, {start}, {self.variables[-1].end - start + 1}) AS `{self.name}`"]
+
+    def parts(self) -> list[str]:
+        """SQL over the pieces and the line: each variable under its name."""
+        if len(self.variables) == 1:
+            return [self.variables[0].cut()]
+        return [variable.cut(self.name, self.variables[0].start) for variable in self.variables]
+
+
+def pieces(variables: Sequence[Variable]) -> list[Piece]:
+    """Divide the variables so that the fewest characters are passed over.
+
+    `substring` finds its place by walking from the first character, so a variable at the end of a long line is dear:
+    twelve variables of PNAD Contínua take two thirds of the time when neighbours share a piece.
+    """
+    ordered = sorted(variables, key=lambda variable: variable.start)
+    # Fewest characters walked for the first n variables, and how they are divided.
+    best: list[tuple[int, list[Piece]]] = [(0, [])]
+    for last in range(1, len(ordered) + 1):
+        options = []
+        for first in range(last):
+            group = tuple(ordered[first:last])
+            within = sum(variable.end - group[0].start + 1 for variable in group)
+            walked = group[-1].end + within if len(group) > 1 else group[-1].end
+            options.append((best[first][0] + walked, [*best[first][1], Piece(group)]))
+        best.append(min(options, key=lambda option: option[0]))
+    return best[-1][1]
 
 
 @dataclass(frozen=True)

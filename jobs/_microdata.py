@@ -132,12 +132,17 @@ def rows(spark: SparkSession, source: Microdata) -> DataFrame:
     if is_remote(source.file):
         widths = [len(row["value"]) for row in lines.head(_FIRST_LINES)]
         _check_widths(widths, source.file, source.positions)
-    return lines.selectExpr(
-        *(variable.cut() for variable in source.variables),
+    pieces = fixed_width.pieces(source.variables)
+    place = {"file": "input_file_name()", "block": "input_file_block_start()", "line": "monotonically_increasing_id()"}
+    cut = lines.selectExpr(
+        "value",
+        *(sql for piece in pieces for sql in piece.cut()),
+        *(f"{sql} AS {name}" for name, sql in place.items()),
+    )
+    return cut.selectExpr(
+        *(sql for piece in pieces for sql in piece.parts()),
         f"CASE WHEN length(value) != {source.positions.record_length} THEN value END AS misfit",
-        "input_file_name() AS file",
-        "input_file_block_start() AS block",
-        "monotonically_increasing_id() AS line",
+        *place,
     )
 
 

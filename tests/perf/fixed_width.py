@@ -114,7 +114,7 @@ def aggregates(cast: Callable[[str, str], str]) -> list[str]:
 
 def duckdb_seconds(python: str, text: Path, variables: Sequence[Variable], repeats: int) -> dict[str, list[float]]:
     cuts = ", ".join(f"substring(value, {v.start}, {v.length}) AS {v.name}" for v in variables)
-    figures = ", ".join(aggregates(lambda value, kind: f"try_cast({value} AS {kind})"))
+    figures = ", ".join(aggregates(lambda value, kind: f"try_cast(nullif({value}, '') AS {kind})"))
     lines = (
         f"read_csv('{text}', columns = {{'value': 'VARCHAR'}}, header = false, delim = '{SEPARATOR}', quote = '', "
         "escape = '', auto_detect = false)"
@@ -135,7 +135,7 @@ def spark_seconds(
     spark = _spark.start(config)
     override = SourceOverride(path=str(text), layout=str(program))
     source = _microdata.prepare("measured", override, VERDICTS, Path(folder))
-    figures = aggregates(lambda value, kind: f"try_cast({value} AS {kind})")
+    figures = aggregates(lambda value, kind: f"try_cast(nullif({value}, '') AS {kind})")
     names = ("uf", "zone", "sex", "race", "occupation_cod", "survey_position")
     numbers = ("upa", "stratum", "weight_persons", "age_years", "income_brl", "hours")
     verdicts = ["count(rejection)", *[f"count({n})" for n in names], *[f"sum(CAST({n} AS DOUBLE))" for n in numbers]]
