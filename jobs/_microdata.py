@@ -132,17 +132,13 @@ def rows(spark: SparkSession, source: Microdata) -> DataFrame:
     if is_remote(source.file):
         widths = [len(row["value"]) for row in lines.head(_FIRST_LINES)]
         _check_widths(widths, source.file, source.positions)
-    pieces = fixed_width.pieces(source.variables)
+    head, pieces, parts = fixed_width.cuts(source.variables)
+    misfit = f"CASE WHEN length(value) != {source.positions.record_length} THEN value END AS misfit"
     place = {"file": "input_file_name()", "block": "input_file_block_start()", "line": "monotonically_increasing_id()"}
-    cut = lines.selectExpr(
-        "value",
-        *(sql for piece in pieces for sql in piece.cut()),
-        *(f"{sql} AS {name}" for name, sql in place.items()),
-    )
-    return cut.selectExpr(
-        *(sql for piece in pieces for sql in piece.parts()),
-        f"CASE WHEN length(value) != {source.positions.record_length} THEN value END AS misfit",
-        *place,
+    return (
+        lines.selectExpr("value", *head, *(f"{sql} AS {name}" for name, sql in place.items()))
+        .selectExpr("value", *pieces, *place)
+        .selectExpr(*parts, misfit, *place)
     )
 
 

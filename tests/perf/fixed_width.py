@@ -57,10 +57,12 @@ DUCKDB = """
 import json, sys, time
 import duckdb
 path, query, repeats, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+engine = duckdb.connect(config={"threads": int(threads)})
+engine.execute("SET enable_progress_bar = false")
 seconds = []
 for _ in range(repeats):
     started = time.perf_counter()
-    row = duckdb.connect(config={"threads": int(threads)}).execute(query).fetchall()[0]
+    row = engine.execute(query).fetchall()[0]
     seconds.append(time.perf_counter() - started)
 print(json.dumps({"seconds": seconds, "row": [float(value) for value in row], "version": duckdb.__version__}))
 """
