@@ -8,11 +8,12 @@ Reads   core_persona__attribute, core_persona__text, core_model__*, core_pnadc__
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -23,6 +24,7 @@ from census.quality import Comparison
 from conf import settings
 from conf.settings import Bound, Config
 from jobs import _model_tables, _storage
+from udfs import tally
 from udfs.sampling import WORK
 
 Array = NDArray[np.float64]
@@ -78,6 +80,7 @@ _SHOWN_AS = {
     "pay_class": "occupation_group",
     "may_be_mei": "position",
 }
+_YES_OR_NO = {"in_union", "is_mei"}
 _MAX_PAIR_CELLS = 400  # a pair of more cells has too few persons in each to be read at the usual sizes
 _OTHER_RELIGION = "resto"  # the published shares leave espírita, umbanda e candomblé and outra together
 _MENTIONS = {
@@ -229,21 +232,32 @@ def _fit(
 
 
 def _tally(people: DataFrame, wanted: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], pd.DataFrame]:
-    """Persons by uf and each set of columns, by one `GROUPING SETS`; persons without a value are not counted."""
-    columns = ["uf", *dict.fromkeys(column for columns in wanted for column in columns)]
-    sets = [[F.col(c) for c in ("uf", *columns_)] for columns_ in wanted]
+    """Persons by uf and each set of columns, in one pass; persons without a value are not counted.
+
+    The sets are counted in NumPy: grouping sets over sixty of them make a plan that takes longer than the work.
+    """
+    names = ["uf", *dict.fromkeys(column for columns in wanted for column in columns)]
+    text = people.select(*[F.col(name).cast("string").alias(name) for name in names])
     counted = (
-        people.groupingSets(sets, *[F.col(c) for c in columns])
-        .agg(F.count("*").cast("double").alias("have"), F.grouping_id().alias("absent"))
+        text.mapInArrow(_tallier(tuple(wanted)), tally.SQL_SCHEMA)
+        .groupBy("uf", "place", "cell")
+        .agg(F.sum("have").alias("have"))
         .toPandas()
     )
     found = {}
-    for columns_ in wanted:
-        # Bit by bit from the left: 1 where the column is not in the set.
-        absent = int("".join("0" if c == "uf" or c in columns_ else "1" for c in columns), 2)
-        rows = counted.loc[counted["absent"] == absent, ["uf", *columns_, "have"]]
-        found[columns_] = rows.dropna()
+    for place, columns in enumerate(wanted):
+        rows = counted[counted["place"] == place].reset_index(drop=True)
+        parts = rows["cell"].str.split(tally.SEPARATOR, expand=True).reindex(columns=range(len(columns)))
+        values = {name: parts[i] == "true" if name in _YES_OR_NO else parts[i] for i, name in enumerate(columns)}
+        found[columns] = pd.DataFrame({"uf": rows["uf"], **values, "have": rows["have"]})
     return found
+
+
+def _tallier(wanted: tuple[tuple[str, ...], ...]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def count(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return tally.tally(batches, wanted)
+
+    return count
 
 
 def _numbered(spark: SparkSession, config: Config, ufs: list[str], minimum: int) -> pd.DataFrame:
@@ -285,7 +299,7 @@ def _expected(spark: SparkSession, config: Config, ufs: list[str], adults: int) 
             found[columns].append(cells[cells["persons"] > 0].assign(uf=uf))
     frames = {columns: pd.concat(parts, ignore_index=True) for columns, parts in found.items()}
     for columns, frame in frames.items():
-        for column in {"in_union", "is_mei"} & set(columns):
+        for column in _YES_OR_NO & set(columns):
             frame[column] = frame[column] == "sim"
         frames[columns] = frame
     return frames

@@ -36,6 +36,7 @@ _CODE = {
     "validate": (
         "jobs/_text_inputs.py",
         "jobs/_metrics.py",
+        "udfs/tally.py",
         "jobs/_rule_check.py",
         "conf/rules.toml",
         "conf/quality.toml",
