@@ -142,6 +142,9 @@ def spark_seconds(
     numbers = ("upa", "stratum", "weight_persons", "age_years", "income_brl", "hours")
     verdicts = ["count(rejection)", *[f"count({n})" for n in names], *[f"sum(CAST({n} AS DOUBLE))" for n in numbers]]
     runs = {
+        "cut and cast, text (the plan for GPUs)": lambda: (
+            _microdata.rows(spark, source, as_bytes=False).selectExpr(*figures, "count(misfit)").first()
+        ),
         "cut and cast": lambda: _microdata.rows(spark, source).selectExpr(*figures, "count(misfit)").first(),
         "with code books, ranges and verdicts": lambda: (
             checked(_microdata.rows(spark, source), VERDICTS).selectExpr(*verdicts).first()
