@@ -41,53 +41,35 @@ class Variable:
         """Last character."""
         return self.start + self.length - 1
 
-    def cut(self, line: str = "value", first: int = 1) -> str:
-        """SQL over the column `line`, which begins at character `first` of the line: the variable under its name.
+    def cut(self, *, as_bytes: bool = False) -> str:
+        """SQL over the line: the variable's text under its name, with its decimal point where that is implied.
 
-        The decimal point is put where it is implied.
+        Args:
+            as_bytes: From the column `bytes` (binary, a byte a character) instead of `value` (text).
         """
-        start = self.start - first + 1
-        text = f"substring({line}, {start}, {self.length})"
+
+        def piece(start: int, length: int) -> str:
+            return (
+                f"CAST(substring(bytes, {start}, {length}) AS STRING)"
+                if as_bytes
+                else (f"substring(value, {start}, {length})")
+            )
+
+        text = piece(self.start, self.length)
         if self.decimals:
             # '  1234' with two decimals is 12.34; ' 12.34' and blanks stay what they are.
-            point = start + self.length - self.decimals
-            whole = f"substring({line}, {start}, {point - start})"
-            digits = f"replace(concat({whole}, '.', substring({line}, {point}, {self.decimals})), ' ', '')"
+            point = self.start + self.length - self.decimals
+            whole, rest = piece(self.start, point - self.start), piece(point, self.decimals)
+            digits = f"replace(concat({whole}, '.', {rest}), ' ', '')"
             text = f"CASE WHEN contains({text}, '.') OR trim({text}) = '' THEN {text} ELSE {digits} END"
         return f"{text} AS `{self.name}`"
 
 
-def cuts(variables: Sequence[Variable]) -> list[list[str]]:
-    """SQL that cuts variables out of the line (`value`), in steps; each step is a projection over the one before.
-
-    The steps give the head of the line, then pieces of the head, then the variables. Spark's `substring` counts all
-    characters of its text, every time: cut from the line, twelve variables of 464 characters take twice the time.
-    """
-    head = max(variable.end for variable in variables)
-    groups = _groups(sorted(variables, key=lambda variable: variable.start), head)
-    pieces, parts = [], []
-    for group in groups:
-        start = group[0].start
-        pieces.append(f"substring(head, {start}, {group[-1].end - start + 1}) AS from_{start}")
-        parts += [variable.cut(f"from_{start}", start) for variable in group]
-    return [[f"substring(value, 1, {head}) AS head"], pieces, parts]
-
-
-def _groups(ordered: Sequence[Variable], length: int) -> list[tuple[Variable, ...]]:
-    """Divide the variables, in order, so that the fewest characters are counted or passed over.
-
-    A piece costs the `length` of the text it is cut from and the way to its end, and so does a variable in its piece.
-    """
-    best: list[tuple[int, list[tuple[Variable, ...]]]] = [(0, [])]
-    for last in range(1, len(ordered) + 1):
-        options = []
-        for first in range(last):
-            group = tuple(ordered[first:last])
-            before, end = group[0].start - 1, group[-1].end
-            inside = sum(end - before + variable.end - before for variable in group)
-            options.append((best[first][0] + length + end + inside, [*best[first][1], group]))
-        best.append(min(options, key=lambda option: option[0]))
-    return best[-1][1]
+# SQL over `value`: the line as bytes, a byte a character. IBGE's data are ASCII; what is not stands in no variable.
+BYTES = (
+    "CAST(CASE WHEN octet_length(value) = length(value) THEN value "
+    "ELSE regexp_replace(value, '[^\\\\x00-\\\\x7F]', '?') END AS BINARY) AS bytes"
+)
 
 
 @dataclass(frozen=True)

@@ -90,23 +90,23 @@ def test_a_variable_that_is_needed_and_missing_is_named_with_the_layout():
         fixed_width.parse(SAS, "input.txt").require(["UF", "V2009"], "source pnadc")
 
 
-def test_a_point_is_put_where_the_layout_implies_it_and_nowhere_else(spark):
+@pytest.mark.parametrize("as_bytes", [False, True])
+def test_a_point_is_put_where_the_layout_implies_it_and_nowhere_else(spark, as_bytes):
     layout = fixed_width.parse(SAS, "input.txt")
     written = ["2018  123456AC", "2018  123.45AC", "2018        SE", "2018     1 2SE"]
     lines = spark.createDataFrame([(line,) for line in written], "value string")
-    cut = lines.selectExpr(*(variable.cut() for variable in layout.variables)).collect()
+    lines = lines.selectExpr("value", fixed_width.BYTES)
+    cut = lines.selectExpr(*(variable.cut(as_bytes=as_bytes) for variable in layout.variables)).collect()
     assert [row["V1028"].strip() for row in cut] == ["1234.56", "123.45", "", "1.2"]
     assert [row["UF"] for row in cut] == ["AC", "AC", "SE", "SE"]
 
 
-def test_neighbours_share_a_piece_of_the_line_and_every_variable_stays_what_it_was(spark):
-    layout = published("input_PNADC_2017T4.txt")
-    variables = layout.require(["V4039", "UF", "V4010", "V4012", "V2009", "V1028"], "this test")
-    text = gzip.decompress((DATA / "PNADC_2017T4_example.txt.gz").read_bytes()).decode().splitlines()[:200]
-    cut = spark.createDataFrame([(line,) for line in text], "value string")
-    steps = fixed_width.cuts(variables)
-    for step in steps:
-        cut = cut.selectExpr(*step)
-    ordered = sorted(variables, key=lambda variable: variable.start)
-    assert [tuple(row) for row in cut.collect()] == [tuple(line[v.start - 1 : v.end] for v in ordered) for line in text]
-    assert 1 < len(steps[1]) < len(variables)
+def test_bytes_stand_where_the_characters_do_whatever_else_is_in_the_line(spark):
+    layout = fixed_width.parse("input\n@1 name $6.\n@7 UF $2.\n", "input.txt")
+    lines = spark.createDataFrame([("Acarí 12",), ("ã\ufffd€\U0001f600 x28",)], "value string")
+    uf = layout.require(["UF"], "this test")[0]
+    assert (
+        [row["UF"] for row in lines.selectExpr(fixed_width.BYTES).selectExpr(uf.cut(as_bytes=True)).collect()]
+        == [row["UF"] for row in lines.selectExpr(uf.cut()).collect()]
+        == ["12", "28"]
+    )
