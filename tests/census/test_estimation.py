@@ -53,7 +53,7 @@ def test_cells_that_differ_by_chance_alone_take_the_prior():
     prior = np.array([0.2, 0.3, 0.5])
     weights = RNG.multinomial(400, prior, size=200).astype(float)
     k = estimation.shrink_strength(weights, weights, prior, design_effect=1.0)
-    assert k.min() > 5_000
+    assert k.min() > 2_000
 
 
 def test_the_strength_of_shrinking_is_found_again():
@@ -107,4 +107,4 @@ def test_log_linear_leaves_a_cell_with_many_persons_as_the_survey_has_it():
 def test_a_family_without_parents_is_the_state_shrunk_to_the_country():
     weights = np.array([[90.0, 10.0], [10.0, 90.0], [1.0, 0.0]])
     table = estimation.log_linear_then_shrink(weights, weights, design_effect=1.0)
-    assert table[0, 0] > 0.8 > 0.6 > table[2, 0] > table[1, 0]
+    assert table[0, 0] > 0.8 > table[2, 0] > 0.5 > table[1, 0]
