@@ -209,12 +209,18 @@ def ours(design_effect: float) -> Estimator:
 
 
 def compare(
-    persons: Persons, families: Mapping[str, CodedFamily], *, design_effect: float, mine: Estimator | None = None
+    persons: Persons,
+    families: Mapping[str, CodedFamily],
+    *,
+    design_effect: float,
+    mine: Estimator | None = None,
+    grid: Sequence[float] = SHRINK_GRID,
 ) -> pd.DataFrame:
     """Score the estimators of every family.
 
     Args:
         mine: The estimator of the network; `ours(design_effect)` if not given.
+        grid: k's tried for the rivals that need one.
 
     Returns:
         `family, estimator, nats, rank` (1 is best), `behind` (nats behind `ours`, negative if it is better),
@@ -225,7 +231,7 @@ def compare(
     for name, family in families.items():
         tables = parts(persons, family)
         best = {
-            label: max(((log_likelihood(tables, make(k)), k) for k in SHRINK_GRID), key=lambda pair: pair[0])[1]
+            label: max(((log_likelihood(tables, make(k)), k) for k in grid), key=lambda pair: pair[0])[1]
             for label, make in {
                 "rake, then shrink": lambda k: partial(rake_then_shrink, design_effect=design_effect, shrink_persons=k),
                 "saturated by state": lambda k: partial(saturated, design_effect=design_effect, shrink_persons=k),
