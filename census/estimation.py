@@ -18,6 +18,8 @@ NO_EVIDENCE_PERSONS = 1e5
 # Share of independent parents mixed into the persons that margins are taken over: a cell that the survey did not meet
 # would otherwise take whatever factors its neighbours leave it.
 _INDEPENDENT_SHARE = 0.1
+# The k of a group of cells, or of a value in it, weighs as much as the coarser one from this many cells on.
+_POOLED_CELLS = 40.0
 
 
 def normalised(table: Array, fallback: Array | None = None) -> Array:
@@ -122,11 +124,13 @@ def rake_then_shrink(
     return normalised(result).reshape(weights.shape)
 
 
-def shrink_strength(weights: Array, squares: Array, prior: Array, *, design_effect: float) -> float:
-    """k of the cells of one table: how many effective persons `prior` is worth to a cell, by moments.
+def shrink_strength(weights: Array, squares: Array, prior: Array, *, design_effect: float) -> Array:
+    """k of each value: how many effective persons `prior` is worth to a cell, by moments.
 
-    A cell's shares differ from the prior by sampling, V / n_eff, and by what is its own, V / k, where
-    V = 1 - sum(prior^2); k is what the squared differences of all cells together leave for the second.
+    A cell's share of a value differs from the prior p by sampling, V / n_eff, and by what is its own, V / k, where
+    V = p (1 - p); k is what the squared differences of the cells leave for the second. Cells with the same last axis
+    (the women of all states) are taken together. All cells and values give one figure, each such group its own and each
+    value in it its own, as far as their cells can tell.
 
     Args:
         weights: (cells..., values) sums of weights.
@@ -134,24 +138,40 @@ def shrink_strength(weights: Array, squares: Array, prior: Array, *, design_effe
         prior: Probabilities that broadcast to `weights`.
 
     Returns:
-        1 to `NO_EVIDENCE_PERSONS`; the upper end if the cells differ from the prior by chance alone.
+        An array that broadcasts to `weights`, from 1 to `NO_EVIDENCE_PERSONS`; the upper end where the cells differ
+        from the prior by chance alone.
     """
-    n = effective_persons(weights, squares, design_effect)
-    chance = 1 - (prior**2).sum(axis=-1) * np.ones_like(n)
-    excess = float((n * ((normalised(weights) - prior) ** 2).sum(axis=-1)).sum() - chance[n > 0].sum())
-    if excess <= 0:
-        return NO_EVIDENCE_PERSONS
-    return float(np.clip((n * chance).sum() / excess, 1.0, NO_EVIDENCE_PERSONS))
+    n = effective_persons(weights, squares, design_effect)[..., None]
+    prior = np.broadcast_to(prior, weights.shape)
+    chance = prior * (1 - prior)
+    excess = n * (normalised(weights) - prior) ** 2 - np.where(n > 0, chance, 0.0)
+    expected = n * chance
+
+    everywhere = tuple(range(n.ndim))
+    group = everywhere[: max(n.ndim - 2, 1)]
+
+    def own_variance(axes: tuple[int, ...], coarser: Array | float, share: float) -> Array:
+        """1 / k of what is summed over `axes`, pulled to the coarser figure where few cells tell it."""
+        scale = expected.sum(axis=axes, keepdims=True)
+        alone = np.divide(excess.sum(axis=axes, keepdims=True), scale, out=np.zeros_like(scale), where=scale > 0)
+        # Cells in which nobody is expected are nearly all noise.
+        cells = (expected >= 1).sum(axis=axes, keepdims=True) * share
+        return np.asarray(np.maximum((cells * alone + _POOLED_CELLS * coarser) / (cells + _POOLED_CELLS), 0.0))
+
+    together = max(float(excess.sum()) / max(float(expected.sum()), 1e-300), 0.0)
+    by_group = own_variance((*group, everywhere[-1]), together, 1 / weights.shape[-1])
+    by_value = own_variance(group, by_group, 1.0)
+    return np.asarray(np.clip(1 / np.maximum(by_value, 1e-12), 1.0, NO_EVIDENCE_PERSONS))
 
 
 def shrunk(
-    weights: Array, squares: Array, prior: Array, *, design_effect: float, shrink_persons: float | None = None
+    weights: Array, squares: Array, prior: Array, *, design_effect: float, shrink_persons: float | Array | None = None
 ) -> Array:
-    """(n_eff share + k prior) / (n_eff + k) of every cell; k by `shrink_strength` if not given."""
+    """(n_eff share + k prior) / (n_eff + k) of every cell, made to sum to 1; k by `shrink_strength` if not given."""
     if shrink_persons is None:
         shrink_persons = shrink_strength(weights, squares, prior, design_effect=design_effect)
     n = effective_persons(weights, squares, design_effect)[..., None]
-    return (n * normalised(weights) + shrink_persons * prior) / (n + shrink_persons)
+    return normalised((n * normalised(weights) + shrink_persons * prior) / (n + shrink_persons))
 
 
 def log_linear_then_shrink(
@@ -264,7 +284,7 @@ def _raked_in_turn(
         have, have_squares = _kept(weights, axes), _kept(squares, axes)
         before = expected(cells, axes)
         k = shrink_strength(have, have_squares, before, design_effect=design_effect)
-        if k < NO_EVIDENCE_PERSONS:
+        if k.min() < NO_EVIDENCE_PERSONS:
             take(axes, shrunk(have, have_squares, before, design_effect=design_effect, shrink_persons=k), before, 4)
     return _rake_conditional(table, persons, taken, passes=10)
 

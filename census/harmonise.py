@@ -34,6 +34,14 @@ def occupation_group(cod: Column) -> Column:
 _QUARTER = {"position": "string", "sector_code": "string", "is_looking": "boolean", "is_in_school": "boolean"}
 
 
+def income_band(income_brl: Column) -> Column:
+    """The band of a monthly income in BRL of 2018; null for none."""
+    ends, bands = codes.INCOME_BAND_ENDS, codes.INCOME_BANDS
+    return F.coalesce(
+        *[F.when(income_brl <= end, bands[i]) for i, end in enumerate(ends)], F.when(income_brl > ends[-1], bands[-1])
+    )
+
+
 def pnadc_2018t2(rows: DataFrame) -> DataFrame:
     """`core_pnadc__person` rows of PNAD Contínua 2018T2, or of a whole quarter that takes its place."""
     cod = F.col("occupation_cod")

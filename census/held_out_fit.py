@@ -34,7 +34,9 @@ SHRINK_GRID = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0)
 # Every table is mixed with this share of the uniform law, so that a value unseen in one half costs a finite amount.
 UNIFORM_SHARE = 1e-4
 _MIN_EFFECTIVE_PERSONS = 30.0
+_MIN_EXPECTED_PERSONS = 5.0
 _MIN_DESIGN_EFFECT = 0.5
+_POOLED_UPAS = 100.0  # a cell's own design effect weighs as much as that of all cells from this many UPAs on
 _MANY_VALUES = 40  # a parent with more values (COD) keeps those that occur in the part
 _REGIONS = tuple(codes.REGIONS.index(state.region) for state in codes.STATES)
 
@@ -207,12 +209,18 @@ def ours(design_effect: float) -> Estimator:
 
 
 def compare(
-    persons: Persons, families: Mapping[str, CodedFamily], *, design_effect: float, mine: Estimator | None = None
+    persons: Persons,
+    families: Mapping[str, CodedFamily],
+    *,
+    design_effect: float,
+    mine: Estimator | None = None,
+    grid: Sequence[float] = SHRINK_GRID,
 ) -> pd.DataFrame:
     """Score the estimators of every family.
 
     Args:
         mine: The estimator of the network; `ours(design_effect)` if not given.
+        grid: k's tried for the rivals that need one.
 
     Returns:
         `family, estimator, nats, rank` (1 is best), `behind` (nats behind `ours`, negative if it is better),
@@ -223,7 +231,7 @@ def compare(
     for name, family in families.items():
         tables = parts(persons, family)
         best = {
-            label: max(((log_likelihood(tables, make(k)), k) for k in SHRINK_GRID), key=lambda pair: pair[0])[1]
+            label: max(((log_likelihood(tables, make(k)), k) for k in grid), key=lambda pair: pair[0])[1]
             for label, make in {
                 "rake, then shrink": lambda k: partial(rake_then_shrink, design_effect=design_effect, shrink_persons=k),
                 "saturated by state": lambda k: partial(saturated, design_effect=design_effect, shrink_persons=k),
@@ -337,7 +345,8 @@ class Calibration:
 
     Attributes:
         inside: Share of the entries (cell, value) inside.
-        entries: Entries with an effective sample of 30 or more in the other half.
+        entries: Entries of cells with 30 effective persons or more in the other half, of whom 5 or more are expected to
+            have the value, and 5 not to have it.
         design_effect: Of the other half's shares, all values together.
         model_share: Part of the variance that is the model's own.
     """
@@ -362,8 +371,8 @@ def calibration(
 
     The model's share of an entry is the mean of P(value | state, parents) over the persons of the fitted half in the
     cell; its variance comes from refitting to `repeats` bootstraps of that half's UPAs within their strata. The other
-    half's variance is that of simple random sampling with its weights times the design effect of the value, linearised
-    over UPAs and pooled over all cells (that of a single cell with few UPAs is too noisy to use).
+    half's variance is that of simple random sampling with its weights times a design effect, linearised over UPAs: the
+    value's in all cells, mixed with the cell's own as far as the cell has UPAs to tell it.
 
     Args:
         keep: Axes of (states, parents...) that make a cell; the rest are averaged over.
@@ -387,12 +396,15 @@ def calibration(
         n, share, expected, seen = n[use], normalised(test.weights)[use], model[use], test.variance[use]
         spread = (test.squares.sum(axis=-1)[use] / test.weights.sum(axis=-1)[use] ** 2)[:, None]
         srs = share * (1 - share) * spread
-        # By value: farm work is clustered in villages, a sales job is not.
-        deff = np.divide(seen.sum(axis=0), srs.sum(axis=0), out=np.ones(share.shape[1]), where=srs.sum(axis=0) > 0)
+        # By value: farm work is clustered in villages, a sales job is not. A cell of many UPAs speaks for itself.
+        pooled = np.divide(seen.sum(axis=0), srs.sum(axis=0), out=np.ones(share.shape[1]), where=srs.sum(axis=0) > 0)
+        units = test.upas[use][:, None]
+        itself = np.divide(seen, srs, out=np.broadcast_to(pooled, srs.shape).copy(), where=srs > 0)
+        deff = (units * itself + _POOLED_UPAS * pooled) / (units + _POOLED_UPAS)
         other = expected * (1 - expected) * spread * np.maximum(deff, _MIN_DESIGN_EFFECT)
         mine = replicates[:, use].var(axis=0, ddof=1)
-        # An entry that less than one effective person is expected in tells nothing.
-        informative = expected * n[:, None] >= 1
+        # The normal interval needs a few effective persons on both sides.
+        informative = np.minimum(expected, 1 - expected) * n[:, None] >= _MIN_EXPECTED_PERSONS
         good = np.abs(share - expected) <= 1.96 * np.sqrt(other + mine)
         inside += int((good & informative).sum())
         entries += int(informative.sum())
@@ -408,6 +420,7 @@ class _Observed:
     weights: Array
     squares: Array
     variance: Array
+    upas: Array
 
     @staticmethod
     def of(
@@ -425,6 +438,7 @@ class _Observed:
             _sums(flat, weight, (cells, values)),
             _sums(flat, weight**2, (cells, values)),
             linearised(cell, value, weight, upa, stratum, cells=cells, values=values),
+            np.bincount(np.unique(np.stack([cell, upa]), axis=1)[0], minlength=cells).astype(float),
         )
 
 

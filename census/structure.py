@@ -30,7 +30,8 @@ def learned_edges(rows: Mapping[str, Integers], tiers: Sequence[Sequence[str]]) 
 
     Args:
         rows: Variable -> code of each row, all rows alike in weight.
-        tiers: Variables in the order of the network; those of one tier may point at each other.
+        tiers: Variables in the order of the network. Those of the first tier are given to it (place, sex, age): edges
+            between them are left out.
     """
     frame = pd.DataFrame({name: pd.Categorical(codes) for name, codes in rows.items()})
     search = HillClimbSearch(
@@ -44,7 +45,8 @@ def learned_edges(rows: Mapping[str, Integers], tiers: Sequence[Sequence[str]]) 
     level = logger.level
     logger.setLevel(logging.WARNING)
     try:
-        return {(str(parent), str(child)) for parent, child in search.fit(frame).causal_graph_.edges()}
+        found = search.fit(frame).causal_graph_.edges()
+        return {(str(parent), str(child)) for parent, child in found if child not in tiers[0]}
     finally:
         logger.setLevel(level)
 

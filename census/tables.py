@@ -635,6 +635,50 @@ EVIDENCE = Table(
     key=("node",),
     partition_by=(),
 )
+HELD_OUT = Table(
+    "core_model__held_out",
+    "How well estimators of a family foresee survey persons of UPAs that they have not seen; `povo fit --evidence`.",
+    (
+        Column("family", _S, "Variable foreseen, or the table of a calibration."),
+        Column(
+            "kind",
+            _S,
+            "estimator (rivals), parent (the network's estimator without one parent), calibration, design_effect.",
+            "kind IN ('estimator', 'parent', 'calibration', 'design_effect')",
+        ),
+        Column("name", _S, "Estimator, dropped parent, or level."),
+        Column("nats", _D, "Weighted mean of ln P, nats per person; the nearer to 0 the better.").optional(
+            "for calibrations and design effects"
+        ),
+        Column(
+            "value",
+            _D,
+            "Estimator: nats behind the network's. Parent: nats lost without it. Calibration: share inside. "
+            "Design effect: itself.",
+        ),
+        Column("error", _D, "Standard error of `value` over UPAs.").optional("for calibrations and design effects"),
+        Column("rank", _I, "1 is the best estimator of its family.").optional("but for estimators"),
+        Column("rows", _L, "Persons scored; entries of a calibration; cells of a design effect.", "rows >= 0"),
+        Column("note", _S, "How it was set."),
+    ),
+    key=("family", "kind", "name"),
+    partition_by=(),
+)
+EDGE = Table(
+    "core_model__edge",
+    "Edges that a structure search finds in resampled survey persons, beside those of the network.",
+    (
+        Column("universe", _S, "Persons searched."),
+        Column("parent", _S, "Parent, in the coarse variables of the search."),
+        Column("child", _S, "Child."),
+        Column("support", _D, "Share of the searches that found the edge.", "support BETWEEN 0 AND 1"),
+        Column("is_declared", _B, "Whether the network has the edge."),
+        Column("rows", _L, "Rows of one search: the effective sample.", "rows >= 1"),
+        Column("note", _S, "What to make of it."),
+    ),
+    key=("universe", "parent", "child"),
+    partition_by=(),
+)
 
 # --------------------------------------------------------------------------------------------- held out
 # No stage of the road reads these: `povo fit --evidence` writes them to judge the model.

@@ -357,6 +357,36 @@ def _stage_command(stage: str, help_text: str) -> None:
     app.command(name=stage)(command)
 
 
+def _fit_command(help_text: str) -> None:
+    @app.command(name="fit")
+    def fit(
+        uf: Uf = None,
+        records: Records = None,
+        total: Total = None,
+        whole: Whole = False,
+        seed: Seed = None,
+        data: Data = None,
+        conf: Conf = None,
+        set_: Set = None,
+        evidence: Annotated[bool, _switch("--evidence", "Then score the estimators on persons held out.")] = False,
+        force: Force = False,
+        quiet: Quiet = False,
+    ) -> None:
+        def work() -> None:
+            from jobs import _evidence, _pipeline, _runlog
+
+            config = _config(uf, records, total, whole, seed, data, conf, set_)
+            _runlog.forced = {"fit"} if force else set()
+            with _session(config, quiet) as (spark, screen):
+                screen.stage_over(_pipeline.step("fit")(spark, config))
+                if evidence:
+                    _evidence.run(spark, config, say=lambda text: screen.hear("evidence", text, None, None))
+
+        _guard(work)
+
+    fit.__doc__ = f"{help_text}\n\nExamples:\n\n  povo fit --uf AC,SE --data povo-data\n\n  povo fit --evidence"
+
+
 for _name, _text in {
     "ingest": "Read the packaged IBGE sources (or your own) into typed tables.",
     "condition": "Count the survey families for states, regions and Brazil.",
@@ -366,7 +396,7 @@ for _name, _text in {
     "validate": "Check the answers; accept or reject each with a reason.",
     "publish": "Pass the quality gate and write the public tables and exports.",
 }.items():
-    _stage_command(_name, _text)
+    _fit_command(_text) if _name == "fit" else _stage_command(_name, _text)
 
 
 @app.command()

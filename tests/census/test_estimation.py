@@ -47,3 +47,64 @@ def test_a_band_has_the_share_of_women_that_the_census_says():
     share = (raked * persons)[:, 2:4].sum() / persons[:, 2:4].sum()
     assert np.isclose(share, 0.52, atol=1e-6)
     assert (raked[:, :2] == 0.5).all()
+
+
+def test_cells_that_differ_by_chance_alone_take_the_prior():
+    prior = np.array([0.2, 0.3, 0.5])
+    weights = RNG.multinomial(400, prior, size=200).astype(float)
+    k = estimation.shrink_strength(weights, weights, prior, design_effect=1.0)
+    assert k.min() > 2_000
+
+
+def test_the_strength_of_shrinking_is_found_again():
+    prior = np.array([0.2, 0.3, 0.5])
+    laws = RNG.dirichlet(prior * 50, size=4_000)
+    weights = np.stack([RNG.multinomial(100, law) for law in laws]).astype(float)
+    k = estimation.shrink_strength(weights, weights, prior, design_effect=1.0)
+    assert np.allclose(k, 50, rtol=0.15)
+
+
+def make_sample(persons: int) -> tuple[np.ndarray, np.ndarray]:
+    """(states, 3 parents, 4 values): main effects of state and parents, and persons drawn from them."""
+    odds = (
+        RNG.normal(size=(6, 1, 1, 1, 4))
+        + RNG.normal(size=(1, 3, 1, 1, 4))
+        + RNG.normal(size=(1, 1, 2, 1, 4))
+        + RNG.normal(size=(1, 1, 1, 5, 4))
+    )
+    law = np.exp(odds) / np.exp(odds).sum(axis=-1, keepdims=True)
+    cells = law.reshape(-1, 4)
+    drawn = np.stack([RNG.multinomial(RNG.poisson(persons), row) for row in cells]).astype(float)
+    return law, drawn.reshape(law.shape)
+
+
+def test_log_linear_comes_nearer_to_a_law_of_main_effects_than_rake_then_shrink():
+    law, weights = make_sample(persons=8)
+    near = estimation.log_linear_then_shrink(weights, weights, design_effect=1.0)
+    far = min(
+        np.abs(estimation.rake_then_shrink(weights, weights, design_effect=1.0, shrink_persons=float(k)) - law).mean()
+        for k in (25, 100, 400, 1600)
+    )
+    assert np.abs(near - law).mean() < 0.9 * far
+
+
+def test_log_linear_gives_laws_with_every_value_of_the_country_and_no_other():
+    _, weights = make_sample(persons=1)
+    weights[..., 3] = 0.0
+    table = estimation.log_linear_then_shrink(weights, weights, design_effect=1.1, regions=(0, 0, 1, 1, 2, 2))
+    assert np.allclose(table.sum(axis=-1), 1.0)
+    assert (table[..., :3] > 0).all()
+    assert (table[..., 3] == 0.0).all()
+
+
+def test_log_linear_leaves_a_cell_with_many_persons_as_the_survey_has_it():
+    _, weights = make_sample(persons=5)
+    weights[0, 0, 0, 0] = [1e6, 2e6, 3e6, 4e6]
+    table = estimation.log_linear_then_shrink(weights, weights, design_effect=1.0)
+    assert np.allclose(table[0, 0, 0, 0], [0.1, 0.2, 0.3, 0.4], atol=2e-3)
+
+
+def test_a_family_without_parents_is_the_state_shrunk_to_the_country():
+    weights = np.array([[90.0, 10.0], [10.0, 90.0], [1.0, 0.0]])
+    table = estimation.log_linear_then_shrink(weights, weights, design_effect=1.0)
+    assert table[0, 0] > 0.8 > table[2, 0] > 0.5 > table[1, 0]

@@ -1,0 +1,273 @@
+"""Evidence: how well the network's tables foresee persons that they have not seen, and which edges the data show.
+
+Reads   core_pnadc__person
+Writes  core_model__held_out, core_model__edge   (national; `povo fit --evidence`, a few minutes)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from census import codes, counts, design_effects, harmonise, held_out_fit, model, structure, tables
+from census.errors import FitError
+from census.held_out_fit import CodedFamily, Persons
+from conf import settings
+from conf.settings import Config, Node
+from jobs import _locks, _storage
+
+Integers = NDArray[np.int64]
+_SOURCE = "pnadc_2018t2"
+# Within the log-linear tables: a cell holds a person or two of a UPA, so that neighbours hardly meet in it.
+CELL_DESIGN_EFFECT = 1.1
+_GRID = (25.0, 100.0, 400.0, 1600.0)
+_BOOTSTRAPS = 20
+# First ages of the classes that parents with many values take instead of the age band.
+_AGE_CLASSES = {"age_class": (0, 25, 40, 55), "age_decade": (0, 18, 25, 30, 40, 50, 60)}
+# Node -> what the survey has of it, and the persons asked.
+_SURVEYED = {
+    "activity": ("is_working", "of_working_age"),
+    "education_level": ("education_level", "is_adult"),
+    "occupation_group": ("occupation_group", "has_occupation"),
+    "occupation_cod": ("occupation_cod", "has_occupation"),
+    "position": ("survey_position", "has_occupation"),
+    "income_band": ("income_band", "has_occupation"),
+}
+_CODED = ("uf", "sex", "race", "zone", "education_level", "age_band", "occupation_group", "survey_position")
+# Tables of the calibration: child, parents kept, digits of the value kept (0 = all).
+_CALIBRATED = (
+    ("is_working", ("uf", "sex", "race", "age_band", "education_level"), 0),
+    ("occupation_group", ("uf", "sex"), 0),
+    ("occupation_cod", ("sex", "education_level"), 3),
+)
+# Coarse variables of the structure search, in the order of the network; the first tier is given.
+_TIERS = {
+    "of_working_age": (("region", "sex", "age"), ("race",), ("education_level",), ("zone",), ("is_working",)),
+    "has_occupation": (
+        ("region", "sex", "age"),
+        ("race",),
+        ("education_level",),
+        ("zone",),
+        ("occupation_group",),
+        ("survey_position",),
+        ("income",),
+    ),
+}
+_COARSE = {
+    "uf": "region",
+    "age_band": "age",
+    "age_class": "age",
+    "age_decade": "age",
+    "activity": "is_working",
+    "occupation_cod": "occupation_group",
+    "position": "survey_position",
+    "income_band": "income",
+}
+_INCOME_CLASSES = (0, 954, 1500, 3000)  # up to each end: below a minimum wage, a wage, twice ...
+
+
+def run(spark: SparkSession, config: Config, *, say: Callable[[str], None]) -> None:
+    """Score the estimators of every surveyed node, drop each parent once, calibrate, and search for edges."""
+    people = _storage.read(spark, config.data_dir, tables.PERSON)
+    persons = read(people)
+    spec = settings.network()
+    found = families(spec)
+    say(f"{len(persons.weights):,} persons, {len(found)} families")
+    rows = [_design_rows(people)]
+    for node, family in found.items():
+        say(f"held-out fit of {node}")
+        rows += [_estimator_rows(persons, node, family), _parent_rows(persons, node, family)]
+    for child, kept, digits in _CALIBRATED:
+        say(f"calibration of {child}")
+        rows.append(_calibration_row(persons, found, child, kept, digits))
+    say("searching for edges")
+    metadata = {"run_id": _locks.run_id(), "job": "evidence"}
+    _replace(spark, config, pd.concat(rows, ignore_index=True), tables.HELD_OUT, metadata)
+    _replace(spark, config, edges(persons, spec, seed=config.run.seed), tables.EDGE, metadata)
+
+
+def read(people: DataFrame) -> Persons:
+    """The persons of the main survey as small integers; only these columns leave Spark."""
+
+    def code(name: str) -> Column:
+        values = F.array(*map(F.lit, model.DOMAINS[name]))
+        return (F.coalesce(F.array_position(values, F.col(name)), F.lit(0)) - 1).cast("short").alias(name)
+
+    found = (
+        people.where(F.col("source") == _SOURCE)
+        .select(
+            *[code(name) for name in _CODED],
+            "age_years",
+            F.coalesce(F.col("is_working").cast("short"), F.lit(-1)).alias("is_working"),
+            F.coalesce(F.col("occupation_cod").cast("short"), F.lit(-1)).alias("occupation_cod"),
+            F.coalesce(F.col("income_brl"), F.lit(-1.0)).alias("income_brl"),
+            "upa",
+            "stratum",
+            "weight_persons",
+        )
+        .toArrow()
+    )
+    frame = {name: found.column(name).to_numpy() for name in found.column_names}
+    columns: dict[str, Integers] = {
+        name: frame[name].astype(np.int64) for name in (*_CODED, "is_working", "occupation_cod")
+    }
+    age, income = frame["age_years"], frame["income_brl"]
+    for name, starts in _AGE_CLASSES.items():
+        columns[name] = np.searchsorted(starts, age, side="right") - 1
+    columns["age"] = columns["age_decade"]
+    columns["region"] = np.array([codes.REGIONS.index(state.region) for state in codes.STATES])[columns["uf"]]
+    columns["income_band"] = np.where(income < 0, -1, np.searchsorted(codes.INCOME_BAND_ENDS, income))
+    columns["income"] = np.where(income < 0, -1, np.searchsorted(_INCOME_CLASSES, income))
+    columns["of_working_age"] = (age >= codes.AGE_BAND_STARTS[codes.AGE_BANDS.index("14-17")]).astype(np.int64)
+    columns["is_adult"] = (age >= codes.AGE_BAND_STARTS[codes.FIRST_ADULT_BAND]).astype(np.int64)
+    columns["has_occupation"] = ((columns["is_working"] == 1) & (columns["occupation_group"] >= 0)).astype(np.int64)
+    sizes = {name: len(model.DOMAINS[name]) for name in (*_CODED, "is_working", "income_band")}
+    sizes |= {name: len(starts) for name, starts in _AGE_CLASSES.items()} | {"occupation_cod": 10_000}
+    return Persons(
+        columns,
+        sizes,
+        frame["weight_persons"].astype(float),
+        frame["upa"].astype(np.int64),
+        frame["stratum"].astype(np.int64),
+    )
+
+
+def families(spec: Mapping[str, Node]) -> dict[str, CodedFamily]:
+    """The nodes that the survey asks about, with the network's own parents.
+
+    Raises:
+        FitError: A parent of such a node is not in the survey.
+    """
+    known = {*_CODED, *_AGE_CLASSES, "is_working", "occupation_cod", "income_band"}
+    result = {}
+    for node, (child, universe) in _SURVEYED.items():
+        if node not in spec:
+            continue
+        named = [_SURVEYED[p][0] if p in _SURVEYED else p for p in spec[node].parents if p != "uf"]
+        for parent in named:
+            if parent not in known:
+                raise FitError(
+                    f"network.toml: {parent}, a parent of {node}, is not in {_SOURCE}: `povo fit --evidence` cannot "
+                    f"score it. It knows {', '.join(sorted(known))}.",
+                    node=node,
+                    parent=parent,
+                )
+        # The great group says which COD there are: a table of its own each.
+        within = "occupation_group" if "occupation_cod" in (child, *named) else ""
+        parents = tuple(p for p in named if p not in (within, "is_working"))
+        result[node] = CodedFamily(child, parents, within, universe)
+    return result
+
+
+def edges(persons: Persons, spec: Mapping[str, Node], *, seed: int) -> pd.DataFrame:
+    """`core_model__edge` rows: the persons of working age, then those with an occupation for what only these have."""
+    parts = []
+    for universe, tiers in _TIERS.items():
+        names = [name for tier in tiers for name in tier]
+        chosen = persons.columns[universe] == 1
+        for name in names:
+            chosen &= persons.columns[name] >= 0
+        columns = {name: np.unique(persons.columns[name][chosen], return_inverse=True)[1] for name in names}
+        declared = {
+            (_COARSE.get(parent, parent), _COARSE.get(node, node))
+            for node, entry in spec.items()
+            for parent in entry.parents
+        }
+        declared = {(p, c) for p, c in declared if p in names and c in names and p != c}
+        found = structure.edge_support(
+            columns,
+            persons.weights[chosen],
+            tiers,
+            declared,
+            design_effect=CELL_DESIGN_EFFECT,
+            bootstraps=_BOOTSTRAPS,
+            seed=seed,
+        )
+        parts.append(found.assign(universe=universe))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _estimator_rows(persons: Persons, node: str, family: CodedFamily) -> pd.DataFrame:
+    found = held_out_fit.compare(persons, {node: family}, design_effect=CELL_DESIGN_EFFECT, grid=_GRID)
+    return found.rename(columns={"estimator": "name", "behind": "value", "behind_error": "error"}).assign(
+        kind="estimator"
+    )
+
+
+def _parent_rows(persons: Persons, node: str, family: CodedFamily) -> pd.DataFrame:
+    found = held_out_fit.without_parent(persons, family, design_effect=CELL_DESIGN_EFFECT)
+    return found.rename(columns={"parent": "name", "lost": "value", "lost_error": "error"}).assign(
+        family=node, kind="parent", note=f"of {', '.join(('uf', *family.all_parents))}"
+    )
+
+
+def _calibration_row(
+    persons: Persons, found: Mapping[str, CodedFamily], child: str, kept: tuple[str, ...], digits: int
+) -> pd.DataFrame:
+    family = next(family for family in found.values() if family.child == child)
+    names = ("uf", *family.parents)
+    keep = [names.index(name) for name in kept if name in names]
+    divisor = 10 ** (4 - digits)
+    result = held_out_fit.calibration(
+        held_out_fit.parts(persons, family),
+        held_out_fit.ours(CELL_DESIGN_EFFECT),
+        keep=keep,
+        design_effect=CELL_DESIGN_EFFECT,
+        value_groups=(lambda values: values // divisor) if digits else None,
+        repeats=_BOOTSTRAPS,
+    )
+    label = f"{child} ({digits} digits)" if digits else child
+    return pd.DataFrame(
+        [
+            {
+                "family": " x ".join([*(names[axis] for axis in keep), label]),
+                "kind": "calibration",
+                "name": "inside 95 %",
+                "value": result.inside,
+                "rows": result.entries,
+                "note": f"design effect of the other half {result.design_effect:.2f}; the model's own part of the "
+                f"variance {result.model_share:.2f}",
+            }
+        ]
+    )
+
+
+def _design_rows(people: DataFrame) -> pd.DataFrame:
+    here = people.where(F.col("source") == _SOURCE).withColumn(
+        "income_band", harmonise.income_band(F.col("income_brl"))
+    )
+    asked = {
+        name: family
+        for name, family in counts.SURVEY_FAMILIES.items()
+        if _SOURCE in family.universe and {family.child, *family.parents} <= set(here.columns)
+    }
+    found = design_effects.design_effects(design_effects.upa_sums(here, asked).toPandas())
+    words = {"uf": "margin of a state", "br": "national parent cell"}
+    return pd.DataFrame(
+        {
+            "family": found["family"],
+            "kind": "design_effect",
+            "name": found["level"].map(words),
+            "value": found["design_effect"],
+            "rows": found["cells"],
+            "note": "linearised over UPAs within strata, all values together",
+        }
+    )
+
+
+def _replace(
+    spark: SparkSession, config: Config, rows: pd.DataFrame, table: tables.Table, metadata: Mapping[str, object]
+) -> None:
+    plain = rows.astype(object).where(rows.notna(), None)
+    kinds = {"bigint": int, "int": int, "double": float, "boolean": bool, "string": str}
+    values = []
+    for _, row in plain.iterrows():
+        found = [(row.get(column.name), kinds[column.type.simpleString()]) for column in table.columns]
+        values.append(tuple(None if value is None else kind(value) for value, kind in found))
+    frame = spark.createDataFrame(values, table.schema).coalesce(1)
+    _storage.replace_all(frame, config.data_dir, table, metadata=metadata)
