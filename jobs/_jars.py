@@ -7,29 +7,54 @@ import sys
 import tempfile
 from pathlib import Path
 
+from census.errors import ConfigError, PovoError
 from conf import settings
 from jobs import _cli, _spark
 
 
-def fetch() -> int:
-    """Copy the jars of `spark.packages` to `_spark.jars_dir()`; returns how many lie there."""
-    target = _spark.jars_dir()
-    have = len(list(target.glob("*.jar")))
-    if have >= 3:
-        return have
+def fetch() -> Path:
+    """Copy the jars of `spark.packages` to their folder (`_spark.jars_dir`), in place of those of other coordinates.
+
+    Raises:
+        ConfigError: They cannot be fetched; names the log, which stays.
+    """
+    packages = settings.load().spark.packages
+    target = _spark.jars_dir(packages)
+    if target.is_dir():
+        return target
+    log = target.parent.with_name("jars.log")
+    partial = target.parent.with_name("jars.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    log.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "jvm.log"
-        with _cli.console_to(log):
-            options = {"run.data": folder, "spark.master": "local[1]", "spark.driver_memory": "512m"}
-            session = _spark.start(settings.load(options=options), app_name="povo-jars")
-            jars = [Path(jar.removeprefix("file:")) for jar in session.conf.get("spark.jars", "").split(",") if jar]
-            target.mkdir(parents=True, exist_ok=True)
-            for jar in jars:
-                shutil.copy(jar, target)
-            session.stop()
-    return len(list(target.glob("*.jar")))
+        options = {"run.data": folder, "spark.master": "local[1]", "spark.driver_memory": "512m"}
+        try:
+            with _cli.console_to(log):
+                session = _spark.start(settings.load(options=options), app_name="povo-jars")
+                for jar in filter(None, session.conf.get("spark.jars", "").split(",")):
+                    shutil.copy(jar.removeprefix("file:"), partial)
+                session.stop()
+        except PovoError as error:
+            raise ConfigError(f"{error} The log is {log}.") from error
+    if not any(partial.iterdir()):
+        raise ConfigError(f"Spark named no jar of {packages}. The log is {log}.")
+    shutil.rmtree(target.parent, ignore_errors=True)
+    target.parent.mkdir()
+    partial.rename(target)
+    log.unlink()
+    return target
+
+
+def main() -> int:
+    """What set-up calls; returns the exit status."""
+    try:
+        fetch()
+    except PovoError as error:
+        print(f"set-up: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
 
 
 if __name__ == "__main__":
-    found = fetch()
-    sys.exit(0 if found >= 3 else f"Only {found} of Delta's three jars were found; the first run resolves them itself.")
+    sys.exit(main())
