@@ -118,6 +118,8 @@ def stage(
             yield report
         except BaseException as error:
             message = str(error) if isinstance(error, PovoError) else f"{type(error).__name__}: {error}"
+            if isinstance(error, KeyboardInterrupt):
+                message = "stopped"
             _close(spark, config.data_dir, row, report, started, "failed", message[:2000])
             raise
         _close(spark, config.data_dir, row, report, started, "done", None)
