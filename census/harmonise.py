@@ -51,6 +51,7 @@ def pnadc_2018t2(rows: DataFrame) -> DataFrame:
     return rows.select(
         "uf",
         F.lit("pnadc_2018t2").alias("source"),
+        "line",
         _region(F.col("uf")).alias("region"),
         "stratum",
         "upa",
@@ -82,6 +83,7 @@ def pnadc_2017t1(rows: DataFrame) -> DataFrame:
     return rows.select(
         "uf",
         F.lit("pnadc_2017t1").alias("source"),
+        "line",
         _region(F.col("uf")).alias("region"),
         F.lit(None).cast("int").alias("stratum"),
         F.lit(None).cast("int").alias("upa"),

@@ -75,7 +75,7 @@ class Estimate:
     Attributes:
         table: (states, parents..., values).
         effective_persons: The same without values: n_eff of the state's own cell.
-        prior_share: Weight of the raked national law in the cell, k / (n_eff + k).
+        prior_share: Weight of the raked national law in the cell, k / (n_eff + k), mean over its values.
     """
 
     table: Array
@@ -140,13 +140,16 @@ def estimate(
     axes = [0, *(1 + list(parents).index(p) for p in order), len(parents) + 1]
     weights, squares = counts.weights.transpose(axes), counts.squares.transpose(axes)
     prior = log_linear(weights, squares, design_effect=design_effect, regions=REGION_OF_STATE)
-    if shrink_persons is None:
-        shrink_persons = shrink_strength(weights, squares, prior, design_effect=design_effect)
-    table = normalised(
-        shrunk(weights, squares, prior, design_effect=design_effect, shrink_persons=shrink_persons)
-    ).transpose(np.argsort(axes))
-    n = effective_persons(counts.weights, counts.squares, design_effect)
-    return Estimate(np.ascontiguousarray(table), n, shrink_persons / np.maximum(n + shrink_persons, 1e-12))
+    k: float | Array = (
+        shrink_strength(weights, squares, prior, design_effect=design_effect)
+        if shrink_persons is None
+        else shrink_persons
+    )
+    table = shrunk(weights, squares, prior, design_effect=design_effect, shrink_persons=k)
+    n = effective_persons(weights, squares, design_effect)
+    share = (prior * (k / np.maximum(n[..., None] + k, 1e-12))).sum(axis=-1)
+    back = np.argsort(axes)
+    return Estimate(np.ascontiguousarray(table.transpose(back)), n.transpose(back[:-1]), share.transpose(back[:-1]))
 
 
 # ------------------------------------------------------------------------------------- race and education

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 from pyspark.sql.types import (
     ArrayType,
     BooleanType,
@@ -88,16 +86,6 @@ class Table:
             )
         return frame.select(*self.column_names)
 
-    def violation(self) -> SparkColumn:
-        """True for a row that breaks a NOT NULL or CHECK of the table."""
-        broken = F.lit(False)
-        for column in self.columns:
-            if column.required:
-                broken = broken | F.col(column.name).isNull()
-            if column.check:
-                broken = broken | F.coalesce(~F.expr(column.check), F.lit(False))
-        return broken
-
 
 def _in(name: str, values: tuple[str, ...]) -> str:
     return f"{name} IN ({', '.join(repr(v) for v in values)})"
@@ -117,6 +105,7 @@ ZONE = Column("zone", _S, "Situação do domicílio. PNADC V1022.", _in("zone", 
 MARITAL = Column("marital_status", _S, "Legal marital status.", _in("marital_status", codes.MARITAL_STATUSES))
 PERSONS = Column("persons", _D, "People counted or represented.", "persons >= 0")
 SOURCE = Column("source", _S, "Name of the source in conf/sources.toml.")
+LINE = Column("line", _L, "Line in the file (text) or row number from 1 (parquet).", "line >= 1")
 RUN_ID = Column("run_id", _S, "Run that wrote the row.")
 GROUP = Column("occupation_group", _S, "Great group of the COD.", _in("occupation_group", codes.OCCUPATION_GROUPS))
 COD = Column("occupation_cod", _S, "COD base group, 4 digits.", "length(occupation_cod) = 4")
@@ -134,7 +123,7 @@ INGEST_REJECTION = Table(
     (
         SOURCE,
         Column("file", _S, "File name of the source."),
-        Column("line", _L, "Line in the file (text) or row number from 1 (parquet)."),
+        LINE,
         Column("field", _S, "First field that could not be read."),
         Column("value", _S, "Its value as found.", required=False),
         Column("reason_code", _S, "missing, unknown_code, not_a_number, out_of_range, wrong_columns or wrong_width."),
@@ -204,6 +193,7 @@ PERSON = Table(
     (
         UF,
         SOURCE,
+        LINE,
         Column("region", _S, "Macro-region.", _in("region", codes.REGIONS)),
         Column("stratum", _I, "Estrato.", required=False),
         Column("upa", _I, "Primary sampling unit, UPA.", required=False),
@@ -235,7 +225,7 @@ PERSON = Table(
         Column("is_looking", _B, "VD4002 = 2. Null under 14, and in the packaged extract.", required=False),
         Column("is_in_school", _B, "V3002 = 1. Null where not asked, and in the packaged extract.", required=False),
     ),
-    key=("source", "household_id", "age_years"),
+    key=("source", "line"),
 )
 SMALL_SURVEY = Table(
     "core_survey__person",

@@ -7,50 +7,55 @@ import sys
 import tempfile
 from pathlib import Path
 
+from census.errors import ConfigError, PovoError
 from conf import settings
 from jobs import _cli, _spark
 
 WANTED = 3  # delta-spark, delta-storage, antlr4-runtime
 
 
-def fetch(log: Path) -> int:
-    """Copy the jars of `spark.packages` to `_spark.jars_dir()`; returns how many lie there.
+def fetch() -> Path:
+    """Copy the jars of `spark.packages` to their folder (`_spark.jars_dir`), in place of those of other coordinates.
 
-    Args:
-        log: Where the JVM says what it could not fetch.
+    Raises:
+        ConfigError: They cannot be fetched; names the log, which stays.
     """
     packages = settings.load().spark.packages
-    target = _spark.jars_dir()
-    mark = target / "packages.txt"
-    if mark.exists() and mark.read_text(encoding="utf-8") == packages:
-        return len(list(target.glob("*.jar")))
-    # Jars of another version would be taken in silence.
-    shutil.rmtree(target, ignore_errors=True)
-    with tempfile.TemporaryDirectory() as folder, _cli.console_to(log):
+    target = _spark.jars_dir(packages)
+    if target.is_dir():
+        return target
+    log = target.parent.with_name("jars.log")
+    partial = target.parent.with_name("jars.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    log.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
         options = {"run.data": folder, "spark.master": "local[1]", "spark.driver_memory": "512m"}
-        session = _spark.start(settings.load(options=options), app_name="povo-jars")
-        jars = [Path(jar.removeprefix("file:")) for jar in session.conf.get("spark.jars", "").split(",") if jar]
-        target.mkdir(parents=True, exist_ok=True)
-        for jar in jars:
-            shutil.copy(jar, target)
-        session.stop()
-    found = len(list(target.glob("*.jar")))
-    if found >= WANTED:
-        mark.write_text(packages, encoding="utf-8")
-    return found
+        try:
+            with _cli.console_to(log):
+                session = _spark.start(settings.load(options=options), app_name="povo-jars")
+                for jar in filter(None, session.conf.get("spark.jars", "").split(",")):
+                    shutil.copy(jar.removeprefix("file:"), partial)
+                session.stop()
+        except PovoError as error:
+            raise ConfigError(f"{error} The log is {log}.") from error
+    if not any(partial.iterdir()):
+        raise ConfigError(f"Spark named no jar of {packages}. The log is {log}.")
+    shutil.rmtree(target.parent, ignore_errors=True)
+    target.parent.mkdir()
+    partial.rename(target)
+    log.unlink()
+    return target
 
 
 def main() -> int:
-    """Fetch the jars; one sentence if that fails."""
-    log = Path(sys.prefix) / "povo-jars.log"
+    """What set-up calls; returns the exit status."""
     try:
-        if fetch(log) >= WANTED:
-            return 0
-        why = "not all of them came"
-    except Exception as error:  # the JVM ends in many ways; what it said is in the log
-        why = str(error).splitlines()[0]
-    print(f"Delta's jars could not be fetched ({why}; see {log}). The next run tries again.", file=sys.stderr)
-    return 1
+        fetch()
+    except PovoError as error:
+        print(f"set-up: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
 
 
 if __name__ == "__main__":

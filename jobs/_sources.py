@@ -50,7 +50,7 @@ def copy_all(
     layouts: Mapping[str, Layout],
     data_dir: Path,
 ) -> dict[str, Copied | Microdata]:
-    """Verify every source and copy it to `<data>/sources/`; a file that is there already is not copied again.
+    """Verify every source and copy it to `<data>/sources/`; a copy that is there already is kept if it is the same.
 
     Fixed-width text of a user is read where it lies, unless it comes in a zip.
 
@@ -90,33 +90,21 @@ def _copy(
         )
     suffix = ".parquet" if file.endswith(".parquet") else ".csv.gz"
     target = folder / f"{name}-{digest[:12]}{suffix}"
-    if suffix == ".csv.gz":
+    if suffix == ".parquet":
+        _require_columns(_parquet_columns(content, file), layout, file)
+    else:
         packed = file.endswith(".gz")
         # A packaged file is whole, its digest says so; a user's own is read to its end.
         text = _unzip(content, file, whole=override is not None) if packed else content
         _check_header(text if override is None else _utf8(text, file), layout, file)
         # gzip keeps a file in one piece, so that row order gives the line number.
         content = content if packed else gzip.compress(content, mtime=0)
-    else:
-        _check_columns(content, layout, file)
-    # What lies there may have been changed since: a copy is trusted for its bytes, not for its name.
+    # A name proves nothing: a copy may have been cut or touched since.
     if not target.exists() or target.read_bytes() != content:
         partial = target.with_suffix(".partial")
         partial.write_bytes(content)
         shutil.move(partial, target)
     return Copied(name, file, target, digest)
-
-
-def _check_columns(content: bytes, layout: Layout, file: str) -> None:
-    try:
-        found = pq.read_schema(pa.BufferReader(content)).names
-    except pa.ArrowInvalid as error:
-        raise SourceError(f"{file} is not a whole parquet file.", file=file) from error
-    missing = [name for name in layout.header if name not in found]
-    if missing:
-        raise SourceError(
-            f"{file}: column {missing[0]!r} is missing (found: {', '.join(found[:8])}...).", file=file, field=missing[0]
-        )
 
 
 def _unzip(content: bytes, file: str, *, whole: bool) -> bytes:
@@ -145,14 +133,26 @@ def _utf8(text: bytes, file: str) -> bytes:
 
 def _check_header(text: bytes, layout: Layout, file: str) -> None:
     first = text.split(b"\n", 1)[0].decode("utf-8-sig")
-    header = next(csv.reader([first]), [])
-    missing = layout.missing(header)
+    _require_columns(next(csv.reader([first]), []), layout, file, line=1)
+
+
+def _parquet_columns(content: bytes, file: str) -> list[str]:
+    try:
+        return list(pq.read_schema(pa.BufferReader(content)).names)
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"{file} is not a whole parquet file: {str(error).splitlines()[0]}", file=file) from error
+
+
+def _require_columns(found: Sequence[str], layout: Layout, file: str, **place: int) -> None:
+    """Check a file's columns; `place` may give the `line` where they are named."""
+    missing = layout.missing(found)
     if missing:
+        where = f"{file}, line {place['line']}" if place else file
         raise SourceError(
-            f"{file}, line 1: column {missing[0]!r} is missing (found: {', '.join(header[:8])}...).",
+            f"{where}: column {missing[0]!r} is missing (found: {', '.join(found[:8])}...).",
             file=file,
-            line=1,
             field=missing[0],
+            **place,
         )
 
 

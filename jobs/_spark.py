@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 from census.errors import ConfigError
@@ -28,11 +30,11 @@ def start(
     Under `spark-submit` the JVM runs already: then only the settings that may change at run time are applied.
 
     Args:
-        log_file: Where Spark's log goes; stderr if none.
+        log_file: Where Spark's log goes; nowhere if none.
         java_options: Further options of the driver's JVM.
 
     Raises:
-        ConfigError: No Java 17 or 21 is found.
+        ConfigError: No Java 17 or 21 is found, or it ended before Spark was up, as when Delta cannot be fetched.
     """
     chosen = config.spark
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -42,19 +44,23 @@ def start(
     if not submitted:
         _require_java()
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        delta = _delta(chosen.packages)
+        # Only what is still to be fetched needs the network.
+        proxy = proxy_options(os.environ) if "spark.jars.packages" in delta else []
+        options = _java_options(log_file, [*proxy, java_options])
         builder = (
             builder.master(chosen.master or os.environ.get("SPARK_MASTER", "local[*]"))
             .config("spark.driver.memory", chosen.driver_memory)
-            .config(*_delta(chosen.packages))
+            .config(map=delta)
             .config("spark.driver.bindAddress", "127.0.0.1")
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.ui.enabled", "false")
             .config("spark.ui.showConsoleProgress", "false")
-            .config("spark.driver.extraJavaOptions", _java_options(log_file, java_options))
+            .config("spark.driver.extraJavaOptions", options)
             .config("spark.sql.catalogImplementation", "in-memory")
             .config("spark.sql.warehouse.dir", str(config.data_dir / "warehouse"))
         )
-    session = (
+    builder = (
         builder.config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
         .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
         .config("spark.databricks.delta.snapshotPartitions", "2" if chosen.shuffle_partitions <= 8 else "50")
@@ -66,32 +72,79 @@ def start(
         .config("spark.sql.execution.arrow.maxRecordsPerBatch", "65536")
         # A speculative twin of a task that asks the language model would pay for every token again.
         .config("spark.speculation", "false")
-        .getOrCreate()
     )
+    try:
+        session = builder.getOrCreate()
+    except PySparkRuntimeError as error:
+        raise ConfigError(
+            f"Spark did not start: its Java process ended, as it does when {chosen.packages} cannot be fetched. "
+            "`make setup` fetches it once; a proxy is read from HTTPS_PROXY (without user and password)."
+        ) from error
     session.sparkContext.setLogLevel(chosen.log_level)
     return session
 
 
-def jars_dir() -> Path:
-    """Where `make setup` puts Delta's jars: beside this Python."""
-    return Path(sys.prefix) / "share" / "povo" / "jars"
+def jars_dir(packages: str) -> Path:
+    """Where `make setup` puts the jars of these coordinates, beside this Python: whole or not at all."""
+    return Path(sys.prefix) / "share" / "povo" / "jars" / re.sub(r"[^\w.-]+", "_", packages)
 
 
-def _delta(packages: str) -> tuple[str, str]:
+def proxy_options(environment: Mapping[str, str]) -> list[str]:
+    """The proxy of HTTP_PROXY, HTTPS_PROXY and NO_PROXY as options of a JVM, which does not look there itself.
+
+    User and password are left out: the JVM takes none from options.
+
+    Raises:
+        ConfigError: A proxy is not the URL of a host.
+    """
+
+    def given(name: str) -> str:
+        return environment.get(name.lower()) or environment.get(name) or ""
+
+    options = []
+    for scheme in ("http", "https"):
+        url = given(f"{scheme.upper()}_PROXY")
+        if not url:
+            continue
+        try:
+            proxy = urlsplit(url if "://" in url else f"http://{url}")
+            host, port = proxy.hostname, proxy.port or (443 if proxy.scheme == "https" else 80)
+        except ValueError:
+            host, port = None, 0
+        if not host or not re.fullmatch(r"[\w.:-]+", host):  # the value is not repeated: it may hold a password
+            raise ConfigError(f"{scheme.upper()}_PROXY is no URL of a proxy, as http://proxy.example:3128 is one.")
+        options += [f"-D{scheme}.proxyHost={host}", f"-D{scheme}.proxyPort={port}"]
+    if options:
+        direct = [pattern for entry in given("NO_PROXY").split(",") for pattern in _direct(entry.strip())]
+        options.append(f"-Dhttp.nonProxyHosts={'|'.join(['localhost', '127.*', '[::1]', *direct])}")
+    return options
+
+
+def _direct(entry: str) -> list[str]:
+    """One entry of NO_PROXY as the JVM's patterns, which know a star at one end only."""
+    network = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)\.\d+/(8|16|24)", entry)
+    if network:
+        return [".".join(network.groups()[: int(network[4]) // 8]) + ".*"]
+    host = re.sub(r":\d+$", "", entry).removeprefix("*").lstrip(".")
+    if entry == "*":
+        return ["*"]
+    if not re.fullmatch(r"[\w.-]+", host):
+        return []
+    return [host] if re.fullmatch(r"[\d.]+", host) else [host, f"*.{host}"]
+
+
+def _delta(packages: str) -> dict[str, str]:
     """Delta from the jars that set-up fetched, or else through Spark's own resolution."""
-    jars = sorted(jars_dir().glob("*.jar"))
-    if len(jars) >= len(packages.split(",")) + 2:
-        return "spark.jars", ",".join(map(str, jars))
-    return "spark.jars.packages", packages
+    jars = sorted(jars_dir(packages).glob("*.jar"))
+    return {"spark.jars": ",".join(map(str, jars))} if jars else {"spark.jars.packages": packages}
 
 
-def _java_options(log_file: Path | None, extra: str) -> str:
+def _java_options(log_file: Path | None, extra: list[str]) -> str:
     log4j = _files.enter_context(resources.as_file(resources.files("conf").joinpath("log4j2.properties")))
     options = [f"-Dlog4j2.configurationFile=file:{log4j}", "-Duser.timezone=UTC", "-XX:+UseSerialGC"]
     if log_file is not None:
         options.append(f"-Dpovo.log={log_file}")
-    options += proxy_options(os.environ)
-    return " ".join([*options, extra]).strip()
+    return " ".join([*options, *extra]).strip()
 
 
 def proxy_options(environment: Mapping[str, str]) -> list[str]:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -81,14 +82,18 @@ def _read(
     done = itertools.count(1)
 
     def one(name: str) -> tuple[str, DataFrame]:
+        file = copied[name].file
         frame = checked(_sources.rows(spark, copied[name]), LAYOUTS[name]).persist()
         totals = [total.sql for total in LAYOUTS[name].totals]
-        count, rejections, *found = frame.selectExpr("count(*)", "count(rejection)", *totals).first()
+        try:
+            count, rejections, *found = frame.selectExpr("count(*)", "count(rejection)", *totals).first()
+        except (PySparkException, Py4JJavaError) as error:
+            raise SourceError(f"{file} cannot be read to its end; the run's log says where.", file=file) from error
         if rejections:
             bad.add(name)
         wrong.extend(_sources.doubtful(copied[name].file, LAYOUTS[name], found))
         rows[name] = count
-        log.info("ingest: %s: %d rows, %d rejected", copied[name].file, count, rejections)
+        log.info("ingest: %s: %d rows, %d rejected", file, count, rejections)
         report.progress("sources read", next(done), len(copied))
         return name, frame
 

@@ -90,10 +90,11 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         _storage.replace_states(
             built.rejections.coalesce(2), config.data_dir, tables.REJECTION, ufs, metadata=report.metadata
         )
-        verdicts.unpersist()
         missing = [row for row in summary if not row["is_accepted"]]
+        named = verdicts.where("NOT is_accepted").select("uuid").sort("uuid").limit(3).collect() if missing else []
+        verdicts.unpersist()
         if missing or accepted == 0:
-            raise IncompleteError(_explain(spark, config, ufs, missing))
+            raise IncompleteError(_explain(spark, config, ufs, missing, [row["uuid"] for row in named]))
         report.progress("measuring the set")
         metrics = _metrics.measure(spark, config, measured, _locks.run_id()).unionByName(
             _rule_check.metrics(spark, zeros)
@@ -170,7 +171,7 @@ def _spark_schema() -> str:
     return ", ".join(parts)
 
 
-def _explain(spark: SparkSession, config: Config, ufs: list[str], missing: list[Row]) -> str:
+def _explain(spark: SparkSession, config: Config, ufs: list[str], missing: list[Row], named: list[str]) -> str:
     by_state: dict[str, int] = {}
     for row in missing:
         by_state[row["uf"]] = by_state.get(row["uf"], 0) + row["records"]
@@ -183,9 +184,10 @@ def _explain(spark: SparkSession, config: Config, ufs: list[str], missing: list[
         .collect()
     )
     counts = ", ".join(f"{uf} {n}" for uf, n in sorted(by_state.items())) or f"all of {', '.join(ufs)}"
+    examples = f" (uuid {', '.join(named)}{', ...' if len(named) < sum(by_state.values()) else ''})" if named else ""
     why = ", ".join(f"{row['reason_code']} {row['count']}" for row in reasons) or "no answer was stored"
     return (
-        f"Records without accepted texts: {counts}. Rejected answers by reason: {why}. "
+        f"Records without accepted texts: {counts}{examples}. Rejected answers by reason: {why}. "
         "`povo run` asks again; nothing accepted is asked twice."
     )
 

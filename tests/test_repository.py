@@ -171,7 +171,26 @@ def doors_of(module: ast.Module) -> set[str]:
 # ------------------------------------------------------------------------------------------------ sources
 def test_the_packaged_files_are_the_sources_of_the_settings():
     listed = [source.file for source in settings.sources().values()]
-    assert sorted(listed) == sorted(file.name for file in REFERENCE.iterdir())
+    assert sorted([*listed, "README.md"]) == sorted(file.name for file in REFERENCE.iterdir())
+
+
+def test_the_page_beside_the_packaged_files_says_of_each_where_it_came_from():
+    page = (REFERENCE / "README.md").read_text(encoding="utf-8")
+    told = [name for line in page.splitlines() if line.startswith("| `") for name in re.findall(r"`(\S+\.\w+)`", line)]
+    assert sorted(told) == sorted(source.file for source in settings.sources().values())
+
+
+def test_only_files_kept_by_hand_are_plain_text():
+    page = (REFERENCE / "README.md").read_text(encoding="utf-8")
+    kept = {source.file: source for source in settings.sources().values() if source.file.endswith(".csv")}
+    assert {source.institution for source in kept.values()} == {"Povo"}
+    assert all(re.search(rf"^\| `{re.escape(file)}` .*kept by hand \|$", page, re.M) for file in kept)
+
+
+def test_what_was_compiled_by_hand_names_no_institution_as_its_source():
+    by_hand = [source for source in settings.sources().values() if "by hand" in source.table]
+    assert "intangible_heritage.csv.gz" in {source.file for source in by_hand}
+    assert {source.institution for source in by_hand} == {"Povo"}
 
 
 def test_every_source_has_the_digest_that_is_listed():

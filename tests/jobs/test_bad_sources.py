@@ -5,6 +5,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -19,7 +23,7 @@ from census.errors import SourceError
 from census.fields import checked
 from conf import settings
 from conf.settings import Config, SourceOverride
-from jobs import _sources, _storage, ingest
+from jobs import _runlog, _sources, _storage, ingest
 
 NAME = "religion_uf"  # a small source; three of its eleven columns are shares that must be numbers
 REFERENCE = resources.files("census").joinpath("reference")
@@ -105,11 +109,32 @@ def test_a_source_with_one_byte_changed_is_refused_with_both_digests(refused, tm
     assert (error.values["found"], error.values["expected"]) == (found, expected)
 
 
-def test_a_packaged_source_with_one_byte_changed_is_refused_by_its_list(tmp_path):
-    listed = settings.sources()[NAME].model_copy(update={"sha256": "0" * 64})
-    with pytest.raises(SourceError, match=f"{listed.file} has changed: sha256 is [0-9a-f]{{64}}, expected 0{{64}}"):
-        _sources.copy_all({NAME: listed}, {}, ingest.LAYOUTS, tmp_path)
-    assert not list((tmp_path / "sources").iterdir())
+@pytest.fixture()
+def tampered(tmp_path: Path) -> Path:
+    """A copy of the four packages, in which one byte of the packaged file is another."""
+    folder = tmp_path / "tampered"
+    for package in ("jobs", "udfs", "census", "conf"):
+        here = Path(str(resources.files(package)))
+        shutil.copytree(here, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    file = folder / "census" / "reference" / settings.sources()[NAME].file
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    return folder
+
+
+def test_the_process_refuses_a_packaged_file_with_one_byte_changed_in_one_sentence(tampered, tmp_path):
+    data = tmp_path / "data"
+    command = [sys.executable, "-m", "jobs.ingest", "--data", str(data), "--quiet"]
+    environment = {**os.environ, "PYTHONPATH": str(tampered)}
+    ended = subprocess.run(command, cwd=tampered, env=environment, capture_output=True, text=True, timeout=300)
+    listed = settings.sources()[NAME]
+    found = hashlib.sha256((tampered / "census" / "reference" / listed.file).read_bytes()).hexdigest()
+    said = f"povo: Source {NAME}: {listed.file} has changed: sha256 is {found}, expected {listed.sha256}. Restore the"
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(said) and len(ended.stderr.splitlines()) == 1
+    assert [folder.name for folder in (data / "tables").iterdir()] == [tables.RUN.name]
+    assert not list(data.rglob("*.partial"))
 
 
 def test_a_truncated_source_is_refused_with_the_line_where_it_ends(refused, tmp_path):
@@ -170,6 +195,58 @@ def test_a_file_that_is_not_utf8_is_refused_with_its_line(tmp_path, mine):
         _sources.copy_all(
             {NAME: settings.sources()[NAME]}, {NAME: SourceOverride(path=str(mine))}, ingest.LAYOUTS, tmp_path
         )
+
+
+def taken(path: Path, folder: Path, name: str) -> _sources.Copied:
+    """A user's file in place of a packaged one, verified and copied."""
+    source, override = settings.sources()[name], SourceOverride(path=str(path))
+    return _sources.copy_all({name: source}, {name: override}, ingest.LAYOUTS, folder)[name]
+
+
+SURVEY = "pnadc_2018t2"
+
+
+def test_a_survey_in_parquet_without_a_column_is_refused_with_file_and_column(heads, tmp_path):
+    mine = tmp_path / "survey.parquet"
+    pq.write_table(pq.read_table(heads[SURVEY]).drop_columns(["V1028"]), mine)
+    with pytest.raises(SourceError) as caught:
+        taken(mine, tmp_path, SURVEY)
+    assert str(caught.value).startswith(f"{mine}: column 'V1028' is missing (found: ")
+    assert caught.value.values == {"file": str(mine), "field": "V1028"}
+    assert not list((tmp_path / "sources").iterdir())
+
+
+@pytest.mark.parametrize("left", [0, 100, -100])
+def test_a_truncated_survey_in_parquet_is_refused_with_its_name(heads, tmp_path, left):
+    mine = tmp_path / "survey.parquet"
+    mine.write_bytes(heads[SURVEY].read_bytes()[:left])
+    with pytest.raises(SourceError) as caught:
+        taken(mine, tmp_path, SURVEY)
+    assert str(caught.value).startswith(f"{mine} is not a whole parquet file: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_survey_in_parquet_with_damaged_pages_is_refused_with_its_name(spark, heads, tmp_path):
+    mine = tmp_path / "survey.parquet"
+    whole = heads[SURVEY].read_bytes()
+    footer = 8 + int.from_bytes(whole[-8:-4], "little")
+    mine.write_bytes(whole[:4] + b"\xff" * (len(whole) - footer - 4) + whole[-footer:])
+    report = _runlog.RunReport("ingest", ("BR",), (), {})
+    with pytest.raises(SourceError) as caught:
+        ingest._read(spark, {SURVEY: taken(mine, tmp_path, SURVEY)}, report)
+    assert str(caught.value) == f"{mine} cannot be read to its end; the run's log says where."
+
+
+def test_a_copy_in_the_data_folder_that_was_touched_is_made_again(mine, tmp_path):
+    mine.write_text("\n".join(lines_of(NAME)))
+    copied = taken(mine, tmp_path, NAME)
+    good, written = copied.path.read_bytes(), copied.path.stat().st_mtime_ns
+    assert taken(mine, tmp_path, NAME) == copied
+    assert copied.path.stat().st_mtime_ns == written
+    for bad in (good[:-20], good[:20] + bytes([good[20] ^ 1]) + good[21:]):
+        copied.path.write_bytes(bad)
+        assert taken(mine, tmp_path, NAME) == copied
+        assert copied.path.read_bytes() == good
 
 
 @pytest.mark.parametrize(
