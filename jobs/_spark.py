@@ -147,26 +147,6 @@ def _java_options(log_file: Path | None, extra: list[str]) -> str:
     return " ".join([*options, *extra]).strip()
 
 
-def proxy_options(environment: Mapping[str, str]) -> list[str]:
-    """The proxy of the environment as the JVM wants it: Java does not read HTTPS_PROXY by itself.
-
-    A user and password in the address are left out: they would stand in the list of processes.
-    """
-    options = []
-    for scheme in ("http", "https"):
-        name = f"{scheme}_proxy"
-        address = urlsplit(environment.get(name) or environment.get(name.upper()) or "")
-        if address.hostname:
-            port = address.port or (443 if address.scheme == "https" else 80)
-            options += [f"-D{scheme}.proxyHost={address.hostname}", f"-D{scheme}.proxyPort={port}"]
-    kept = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
-    hosts = [host.strip() for host in kept.split(",") if host.strip()]
-    if options and hosts:
-        # Java writes *.example.org where others write .example.org.
-        options.append("-Dhttp.nonProxyHosts=" + "|".join(f"*{host}" if host[0] == "." else host for host in hosts))
-    return options
-
-
 def _require_java() -> None:
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
