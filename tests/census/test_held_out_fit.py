@@ -152,7 +152,9 @@ def test_sums_taken_in_spark_give_the_design_effects_of_the_persons_in_memory(sp
     people = spark.createDataFrame(
         rows, "uf string, stratum int, upa int, sex int, age int, answer int, weight_persons double"
     )
-    sums = design_effects.upa_sums(people, {"answer": family}).toPandas()
+    domains = {name: tuple(map(str, range(8))) for name in ("sex", "age", "answer")}
+    coded = counts.family_rows(people, {"answer": family}, domains, keep=("uf", "stratum", "upa"))
+    sums = design_effects.upa_sums(coded).toPandas()
     found = design_effects.design_effects(sums, min_effective_persons=0).set_index("level")["design_effect"]
     cells = {"uf": survey.columns["uf"], "br": survey.columns["sex"] * 5 + survey.columns["age"]}
     for level, cell in cells.items():
