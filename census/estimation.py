@@ -18,6 +18,8 @@ NO_EVIDENCE_PERSONS = 1e5
 # Share of independent parents mixed into the persons that margins are taken over: a cell that the survey did not meet
 # would otherwise take whatever factors its neighbours leave it.
 _INDEPENDENT_SHARE = 0.1
+# Larger tables are not raked to x by state and two parents: it takes most of the time and gains least there.
+_STATE_PAIRS_ENTRIES = 500_000
 # The k of a group of cells, or of a value in it, weighs as much as the coarser one from this many cells on.
 _POOLED_CELLS = 40.0
 
@@ -184,9 +186,9 @@ def log_linear_then_shrink(
 ) -> Array:
     """P(x | state, c): a log-linear table of Brazil raked to what is each state's own, then its cells shrunk to it.
 
-    Brazil: from the margin of x, rake to x by every parent and by every two parents, in this order; then shrink the
-    national cells to the result. State: rake to its own margin of x (shrunk to its region's and Brazil's odds), to x by
-    every parent; then shrink the state's cells to the result. Each margin is first shrunk to what the table expects
+    Brazil: from the margin of x, rake to x by every parent, every two and every three parents, in this order; then
+    shrink the national cells to the result. State: rake to its own margin of x (shrunk to its region's and Brazil's
+    odds), to x by every parent, in small tables by every two; then shrink the state's cells to the result. Each margin is first shrunk to what the table expects
     before it is raked to, with a k of its own (`shrink_strength`); margins that differ by chance alone are left out.
 
     Args:
@@ -204,18 +206,19 @@ def log_linear_then_shrink(
     parents = weights.ndim - 2
     country, country_squares = weights.sum(axis=0), squares.sum(axis=0)
     overall = normalised(country.sum(axis=tuple(range(parents))))
-    margins = [axes for size in (1, 2) for axes in combinations(range(parents), size)]
+    margins = [axes for size in (1, 2, 3) for axes in combinations(range(parents), size)]
     national = _raked_in_turn(
         np.broadcast_to(overall, country.shape), country, country_squares, margins, design_effect=design_effect
     )
     if parents:
         national = shrunk(country, country_squares, national, design_effect=design_effect)
     level = _state_margins(weights, squares, national, regions, design_effect=design_effect)
+    sizes = (1, 2) if weights.size <= _STATE_PAIRS_ENTRIES else (1,)
     own = _raked_in_turn(
         np.broadcast_to(national, weights.shape),
         weights,
         squares,
-        [(0, parent) for parent in range(1, parents + 1)],
+        [(0, *axes) for size in sizes for axes in combinations(range(1, parents + 1), size)],
         design_effect=design_effect,
         first=((0,), level),
     )
