@@ -188,8 +188,9 @@ def log_linear_then_shrink(
 
     Brazil: from the margin of x, rake to x by every parent, every two and every three parents, in this order; then
     shrink the national cells to the result. State: rake to its own margin of x (shrunk to its region's and Brazil's
-    odds), to x by every parent, in small tables by every two; then shrink the state's cells to the result. Each margin is first shrunk to what the table expects
-    before it is raked to, with a k of its own (`shrink_strength`); margins that differ by chance alone are left out.
+    odds), to x by every parent, in small tables by every two; then shrink the state's cells to the result. Each margin
+    is first shrunk to what the table expects before it is raked to, with k's of its own (`shrink_strength`); margins
+    that differ by chance alone are left out.
 
     Args:
         weights: (states, parents..., values) sums of weights; the first parent is the strongest.
