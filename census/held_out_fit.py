@@ -379,6 +379,7 @@ def calibration(
         value_groups: Code of a value -> coarser code, for tables of many values.
     """
     rng = np.random.default_rng(seed)
+    keep = sorted(keep)
     inside = entries = 0
     own = total = linear = simple = 0.0
     # Parts that share a cell (great groups of the occupation) are shares of the cell's persons in all parts.
