@@ -196,8 +196,8 @@ def log_linear(weights: Array, squares: Array, *, design_effect: float, regions:
     """P(x | state, c) without the states' own cells: a log-linear table of Brazil, raked to what is each state's own.
 
     Brazil: from the margin of x, rake to x by every parent and by every two parents, in this order; then shrink the
-    national cells to the result. State: rake to its own margin of x (shrunk to its region's and Brazil's odds), and to x
-    by every parent. Each margin is first shrunk to what the table expects
+    national cells to the result. State: rake to its own margin of x (shrunk to its region's and Brazil's odds), and
+    to x by every parent. Each margin is first shrunk to what the table expects
     before it is raked to, with k's of its own (`shrink_strength`); margins that differ by chance alone are left out.
 
     Args:
