@@ -1,7 +1,7 @@
 """Evidence: how well the network's tables foresee persons that they have not seen, and which edges the data show.
 
 Reads   core_pnadc__person
-Writes  core_model__held_out, core_model__edge   (national; `povo fit --evidence`, a few minutes)
+Writes  core_model__held_out, core_model__edge (national), core_model__judgement (`povo fit --evidence`, a few minutes)
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from census import codes, counts, design_effects, harmonise, held_out_fit, model, structure, tables
+from census import codes, held_out_fit, model, structure, tables
 from census.errors import FitError
 from census.held_out_fit import CodedFamily, Persons
 from conf import settings
 from conf.settings import Config, Node
-from jobs import _locks, _storage
+from jobs import _judge, _locks, _storage
 
 Integers = NDArray[np.int64]
 _SOURCE = "pnadc_2018t2"
@@ -27,8 +27,6 @@ _SOURCE = "pnadc_2018t2"
 CELL_DESIGN_EFFECT = 1.1
 _GRID = (25.0, 100.0, 400.0, 1600.0)
 _BOOTSTRAPS = 20
-# First ages of the classes that parents with many values take instead of the age band.
-_AGE_CLASSES = {"age_class": (0, 25, 40, 55), "age_decade": (0, 18, 25, 30, 40, 50, 60)}
 # Node -> what the survey has of it, and the persons asked.
 _SURVEYED = {
     "activity": ("is_working", "of_working_age"),
@@ -36,7 +34,6 @@ _SURVEYED = {
     "occupation_group": ("occupation_group", "has_occupation"),
     "occupation_cod": ("occupation_cod", "has_occupation"),
     "position": ("survey_position", "has_occupation"),
-    "income_band": ("income_band", "has_occupation"),
 }
 _CODED = ("uf", "sex", "race", "zone", "education_level", "age_band", "occupation_group", "survey_position")
 # Tables of the calibration: child, parents kept, digits of the value kept (0 = all).
@@ -62,11 +59,12 @@ _COARSE = {
     "uf": "region",
     "age_band": "age",
     "age_class": "age",
-    "age_decade": "age",
+    "career_stage": "age",
     "activity": "is_working",
     "occupation_cod": "occupation_group",
     "position": "survey_position",
-    "income_band": "income",
+    "earning_class": "income",
+    "pay_class": "occupation_group",
 }
 _INCOME_CLASSES = (0, 954, 1500, 3000)  # up to each end: below a minimum wage, a wage, twice ...
 
@@ -78,7 +76,7 @@ def run(spark: SparkSession, config: Config, *, say: Callable[[str], None]) -> N
     spec = settings.network()
     found = families(spec)
     say(f"{len(persons.weights):,} persons, {len(found)} families")
-    rows = [_design_rows(people)]
+    rows = [_design_rows(_storage.read(spark, config.data_dir, tables.DESIGN_EFFECT))]
     for node, family in found.items():
         say(f"held-out fit of {node}")
         rows += [_estimator_rows(persons, node, family), _parent_rows(persons, node, family)]
@@ -89,6 +87,8 @@ def run(spark: SparkSession, config: Config, *, say: Callable[[str], None]) -> N
     metadata = {"run_id": _locks.run_id(), "job": "evidence"}
     _replace(spark, config, pd.concat(rows, ignore_index=True), tables.HELD_OUT, metadata)
     _replace(spark, config, edges(persons, spec, seed=config.run.seed), tables.EDGE, metadata)
+    say("judging by what no fit read")
+    _judge.judge(spark, config, config.run.ufs, metadata=metadata)
 
 
 def read(people: DataFrame) -> Persons:
@@ -117,9 +117,9 @@ def read(people: DataFrame) -> Persons:
         name: frame[name].astype(np.int64) for name in (*_CODED, "is_working", "occupation_cod")
     }
     age, income = frame["age_years"], frame["income_brl"]
-    for name, starts in _AGE_CLASSES.items():
-        columns[name] = np.searchsorted(starts, age, side="right") - 1
-    columns["age"] = columns["age_decade"]
+    for name, classes in model.COARSER_AGES.items():
+        columns[name] = np.array(classes)[columns["age_band"]]
+    columns["age"] = columns["age_class"]
     columns["region"] = np.array([codes.REGIONS.index(state.region) for state in codes.STATES])[columns["uf"]]
     columns["income_band"] = np.where(income < 0, -1, np.searchsorted(codes.INCOME_BAND_ENDS, income))
     columns["income"] = np.where(income < 0, -1, np.searchsorted(_INCOME_CLASSES, income))
@@ -127,7 +127,7 @@ def read(people: DataFrame) -> Persons:
     columns["is_adult"] = (age >= codes.AGE_BAND_STARTS[codes.FIRST_ADULT_BAND]).astype(np.int64)
     columns["has_occupation"] = ((columns["is_working"] == 1) & (columns["occupation_group"] >= 0)).astype(np.int64)
     sizes = {name: len(model.DOMAINS[name]) for name in (*_CODED, "is_working", "income_band")}
-    sizes |= {name: len(starts) for name, starts in _AGE_CLASSES.items()} | {"occupation_cod": 10_000}
+    sizes |= {name: len(model.DOMAINS[name]) for name in model.COARSER_AGES} | {"occupation_cod": 10_000}
     return Persons(
         columns,
         sizes,
@@ -143,7 +143,7 @@ def families(spec: Mapping[str, Node]) -> dict[str, CodedFamily]:
     Raises:
         FitError: A parent of such a node is not in the survey.
     """
-    known = {*_CODED, *_AGE_CLASSES, "is_working", "occupation_cod", "income_band"}
+    known = {*_CODED, *model.COARSER_AGES, "is_working", "occupation_cod"}
     result = {}
     for node, (child, universe) in _SURVEYED.items():
         if node not in spec:
@@ -237,16 +237,8 @@ def _calibration_row(
     )
 
 
-def _design_rows(people: DataFrame) -> pd.DataFrame:
-    here = people.where(F.col("source") == _SOURCE).withColumn(
-        "income_band", harmonise.income_band(F.col("income_brl"))
-    )
-    asked = {
-        name: family
-        for name, family in counts.SURVEY_FAMILIES.items()
-        if _SOURCE in family.universe and {family.child, *family.parents} <= set(here.columns)
-    }
-    found = design_effects.design_effects(design_effects.upa_sums(here, asked).toPandas())
+def _design_rows(effects: DataFrame) -> pd.DataFrame:
+    found = effects.toPandas()
     words = {"uf": "margin of a state", "br": "national parent cell"}
     return pd.DataFrame(
         {
