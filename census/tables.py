@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 from pyspark.sql.types import (
     ArrayType,
     BooleanType,
@@ -86,6 +88,16 @@ class Table:
             )
         return frame.select(*self.column_names)
 
+    def violation(self) -> SparkColumn:
+        """True for a row that breaks a NOT NULL or CHECK of the table."""
+        broken = F.lit(False)
+        for column in self.columns:
+            if column.required:
+                broken = broken | F.col(column.name).isNull()
+            if column.check:
+                broken = broken | F.coalesce(~F.expr(column.check), F.lit(False))
+        return broken
+
 
 def _in(name: str, values: tuple[str, ...]) -> str:
     return f"{name} IN ({', '.join(repr(v) for v in values)})"
@@ -105,7 +117,7 @@ ZONE = Column("zone", _S, "Situação do domicílio. PNADC V1022.", _in("zone", 
 MARITAL = Column("marital_status", _S, "Legal marital status.", _in("marital_status", codes.MARITAL_STATUSES))
 PERSONS = Column("persons", _D, "People counted or represented.", "persons >= 0")
 SOURCE = Column("source", _S, "Name of the source in conf/sources.toml.")
-LINE = Column("line", _L, "Line in the file (text) or row number from 1 (parquet).", "line >= 1")
+LINE = Column("line", _L, "Line (text), row from 1 (parquet), or place in its pieces (fixed width).", "line >= 0")
 RUN_ID = Column("run_id", _S, "Run that wrote the row.")
 GROUP = Column("occupation_group", _S, "Great group of the COD.", _in("occupation_group", codes.OCCUPATION_GROUPS))
 COD = Column("occupation_cod", _S, "COD base group, 4 digits.", "length(occupation_cod) = 4")
