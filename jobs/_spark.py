@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib import resources
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -81,7 +83,32 @@ def start(
             "`make setup` fetches it once; a proxy is read from HTTPS_PROXY (without user and password)."
         ) from error
     session.sparkContext.setLogLevel(chosen.log_level)
+    _stop_cleanly(session)
     return session
+
+
+def _stop_cleanly(session: SparkSession) -> None:
+    """On Ctrl-C (and SIGTERM where it means the same) cancel the jobs that run, then raise KeyboardInterrupt.
+
+    PySpark's own handler cancels from the interrupted thread, which waits for an answer on its connection to the JVM:
+    the second call there breaks both, and what comes out is a Py4JError. A thread of its own has its own connection.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def cancel() -> None:
+        with suppress(Exception):  # nothing to cancel in a session that has ended
+            session.sparkContext.cancelAllJobs()
+
+    def stop(number: int, frame: object) -> None:
+        cancelling = threading.Thread(target=cancel, daemon=True)
+        cancelling.start()
+        cancelling.join(5)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, stop)
+    if signal.getsignal(signal.SIGTERM) is signal.default_int_handler:
+        signal.signal(signal.SIGTERM, stop)
 
 
 def jars_dir(packages: str) -> Path:

@@ -130,9 +130,9 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
             )
         except PySparkException as error:
             raise _model_error(error) from error
-        finally:
-            report.progress("storing the answers")
-            _journal.merge(spark, config)
+    # Not after a failure or a stop: other tasks may still write, and the files go with the merge. The next run merges.
+    report.progress("storing the answers")
+    _journal.merge(spark, config)
     report.rows_in = sum(row["records"] for row in sums)
     report.rows_out = sum(row["calls"] or 0 for row in sums)
     report.prompt_tokens = sum(row["prompt_tokens"] or 0 for row in sums)

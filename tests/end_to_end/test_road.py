@@ -1,4 +1,8 @@
-"""The whole road for two small states, with the real server, Spark and Delta."""
+"""The whole road for two small states, with the real server, Spark and Delta.
+
+The road is made once and only read. A test that changes a data folder takes a copy of it (`copy`), so that none depends
+on what another did; one that needs texts again asks with another `llm.temperature`, which changes every request.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,17 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.compute as pc
 import pytest
 import requests
 from deltalake import DeltaTable
@@ -24,14 +31,28 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from census import codes, harmonise, tables
-from census.errors import QualityGateError
+from census.errors import ModelError
 from census.fields import checked, typed
 from census.layouts import LAYOUTS
 from conf import settings
 from conf.settings import Config, SourceOverride
-from jobs import _history, _pipeline, _runlog, _sample_tables, _sources, _storage, publish, sample
+from jobs import (
+    _history,
+    _pipeline,
+    _runlog,
+    _sample_tables,
+    _screen,
+    _server_process,
+    _sources,
+    _spark,
+    _storage,
+    sample,
+)
 
 RECORDS = 20
+STATES = ("AC", "SE")
+BIN = Path(sys.executable).parent
+ROOT = Path(__file__).parents[2]
 
 
 def config_of(data: Path, **options: object) -> Config:
@@ -43,13 +64,37 @@ def table(data: Path, declared: tables.Table) -> pd.DataFrame:
     return DeltaTable(_storage.path(data, declared)).to_pandas()
 
 
+def run(spark: SparkSession, config: Config, first: str = "ingest", last: str = "publish") -> list[_runlog.RunReport]:
+    return _pipeline.run(spark, config, first=first, last=last, done=lambda report: None)
+
+
+def answered(base_url: str) -> int:
+    """Requests that a server has counted."""
+    return int(requests.get(base_url.removesuffix("/v1") + "/_stats", timeout=5).json()["chat_requests"])
+
+
 @pytest.fixture(scope="module")
-def road(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The offline writer as an endpoint that counts what it is asked."""
+    with _server_process.start(tmp_path_factory.mktemp("served") / "server.log") as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="module")
+def road(spark: SparkSession, served: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished data folder. Nobody changes it."""
     data = tmp_path_factory.mktemp("road") / "data"
     _storage.prepare(data)
-    _pipeline.run(spark, config_of(data), first="ingest", last="publish", done=lambda report: None)
-    _pipeline.step("report")(spark, config_of(data))
+    config = config_of(data, **{"llm.endpoints": [served]})
+    run(spark, config)
+    _pipeline.step("report")(spark, config)
     return data
+
+
+@pytest.fixture()
+def copy(road: Path, tmp_path: Path) -> Path:
+    """A data folder as `road` left it, to be changed."""
+    return Path(shutil.copytree(road, tmp_path / "data"))
 
 
 def test_every_state_has_exactly_the_records_asked_for(road):
@@ -78,9 +123,27 @@ def test_work_is_given_for_exactly_those_who_work(road):
         assert (people[column].notna() == works).all()
 
 
-def test_nothing_is_done_again_when_nothing_changed(spark, road):
-    reports = _pipeline.run(spark, config_of(road), first="ingest", last="publish", done=lambda report: None)
-    assert [report.todo for report in reports] == [()] * 7
+def test_nothing_is_done_or_asked_again_when_nothing_changed(spark, road, served, capsys):
+    asked = answered(served)
+    assert asked >= 2 * len(STATES) * RECORDS
+    config, screen = config_of(road, **{"llm.endpoints": [served]}), _screen.Screen(quiet=False)
+    reports = _pipeline.run(spark, config, first="ingest", last="publish", done=screen.stage_over)
+    assert [report.todo for report in reports] == [()] * len(settings.STAGES)
+    assert re.findall(r"✓ (\w+) +unchanged", capsys.readouterr().err) == list(settings.STAGES)
+    assert answered(served) == asked
+
+
+def existing(data: Path) -> list[tables.Table]:
+    return [declared for declared in tables.ALL if _storage.exists(data, declared)]
+
+
+def test_the_key_of_every_table_names_one_row(road):
+    keyed = [declared for declared in existing(road) if declared.key]
+    assert {tables.PERSON, tables.ATTRIBUTE, tables.RESPONSE, tables.METRIC} <= set(keyed)
+    for declared in keyed:
+        rows = DeltaTable(_storage.path(road, declared)).to_pyarrow_table(columns=list(declared.key))
+        repeated = rows.group_by(list(declared.key)).aggregate([([], "count_all")]).filter(pc.field("count_all") > 1)
+        assert repeated.to_pylist()[:3] == [], declared.name
 
 
 def test_every_stage_row_is_closed(road):
@@ -135,10 +198,9 @@ def test_a_small_sample_is_part_of_a_larger_one(spark, road):
     assert set(large["race"]) <= set(codes.RACES)
 
 
-def test_one_changed_cell_of_the_census_changes_the_races_drawn(spark, road, tmp_path, monkeypatch):
+def test_one_changed_cell_of_the_census_changes_the_races_drawn(spark, road, copy, tmp_path, monkeypatch):
     """The cell: men of Acre, indígena, 25 to 29, of the packaged SIDRA 10061."""
-    data = tmp_path / "data"
-    shutil.copytree(road, data)
+    data = copy
     source = settings.sources()["census2022_education_uf"]
     packed = resources.files("census").joinpath("reference", source.file).read_bytes()
     text, changes = re.subn(
@@ -165,54 +227,189 @@ def test_one_changed_cell_of_the_census_changes_the_races_drawn(spark, road, tmp
     assert indigenous_men(data) > 0.5
 
 
-def test_another_seed_changes_one_state_and_leaves_the_files_of_the_other(spark, road):
-    before = set(DeltaTable(_storage.path(road, tables.ATTRIBUTE)).file_uris([("uf", "=", "SE")]))
-    other = config_of(road, **{"run.ufs": "AC", "run.seed": 2})
-    _pipeline.run(spark, other, first="ingest", last="sample", done=lambda report: None)
-    assert set(DeltaTable(_storage.path(road, tables.ATTRIBUTE)).file_uris([("uf", "=", "SE")])) == before
-    drawn = _history.finished(_history.read(spark, road), "sample")
+def files_of(data: Path, uf: str) -> dict[str, set[str]]:
+    """The files of a state in every table that has rows by state. Delta never writes a name twice."""
+    by_state = [declared for declared in existing(data) if declared.partition_by == ("uf",)]
+    return {
+        declared.name: {
+            Path(uri).name for uri in DeltaTable(_storage.path(data, declared)).file_uris([("uf", "=", uf)])
+        }
+        for declared in by_state
+    }
+
+
+def povo(*words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(BIN / "povo"), *words], capture_output=True, text=True, check=False, timeout=timeout)
+
+
+@pytest.fixture(scope="module")
+def two_seeds(spark: SparkSession, road: Path, served: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The road, then AC alone with seed 2: drawn through `spark-submit`, the rest of it here."""
+    data = Path(shutil.copytree(road, tmp_path_factory.mktemp("two_seeds") / "data"))
+    ((key, value),) = _spark._delta(settings.load().spark.packages).items()
+    submit = [str(BIN / "spark-submit"), "--master", "local[2]", "--conf", f"{key}={value}"]
+    asked = ["--uf", "AC", "--seed", "2", "--records", str(RECORDS), "--data", str(data), "--quiet"]
+    environment = os.environ | {"PYSPARK_PYTHON": sys.executable, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    command = [*submit, str(ROOT / "jobs" / "sample.py"), *asked]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    reports = run(spark, config_of(data, **{"run.ufs": "AC", "run.seed": 2, "llm.endpoints": [served]}))
+    assert [report.job for report in reports if report.todo] == ["write_text", "validate", "publish"]
+    return data
+
+
+def test_another_seed_changes_one_state_and_leaves_every_file_of_the_other(road, two_seeds):
+    assert files_of(two_seeds, "SE") == files_of(road, "SE")
+    before, after = files_of(road, "AC"), files_of(two_seeds, "AC")
+    changed = {name for name, files in before.items() if files != after[name]}
+    assert changed >= {"core_persona__attribute", "core_persona__text", "out_personas__persona"}
+    assert before["raw_model__response"] < after["raw_model__response"]
+    assert not any(name.startswith(("core_census", "core_pnadc", "core_place", "core_model")) for name in changed)
+
+
+def test_a_stage_of_spark_submit_draws_as_any_other(spark, two_seeds):
+    drawn = _history.finished(_history.read(spark, two_seeds), "sample")
     assert {uf: done.seed for uf, done in drawn.items()} == {"AC": 2, "SE": 1}
+    people = table(two_seeds, tables.ATTRIBUTE)
+    assert people.groupby("uf").size().to_dict() == {"AC": RECORDS, "SE": RECORDS}
+    assert people.groupby("uf")["seed"].unique().map(list).to_dict() == {"AC": [2], "SE": [1]}
 
 
-def test_states_of_different_seeds_are_not_published_together(spark, road):
-    with pytest.raises(QualityGateError, match=r"sample of AC .* seed 2 \(asked: 1\)"):
-        publish.run(spark, config_of(road))
+def test_states_of_different_seeds_are_not_published_together(two_seeds):
+    version = DeltaTable(_storage.path(two_seeds, tables.PERSONA)).version()
+    refused = povo("publish", "--uf", "AC,SE", "--records", str(RECORDS), "--data", str(two_seeds), "--quiet")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert re.match(r"povo: publish refuses: .*\bAC\b.*\bseed 2\b", refused.stderr)
+    assert len(refused.stderr.splitlines()) == 1
+    assert DeltaTable(_storage.path(two_seeds, tables.PERSONA)).version() == version
 
 
-def answered(base_url: str) -> int:
-    return requests.get(base_url.removesuffix("/v1") + "/_stats", timeout=5).json()["chat_requests"]
+def test_a_model_that_answers_badly_is_asked_until_every_record_is_accepted_or_the_rounds_are_over(
+    spark, copy, tmp_path
+):
+    def write(faults: str, name: str, **options: object) -> int:
+        """Write and validate Acre again, with a server that plays `faults`; gives the requests it counted."""
+        (tmp_path / f"{name}.toml").write_text(faults, encoding="utf-8")
+        with _server_process.start(tmp_path / f"{name}.log", tmp_path / f"{name}.toml") as endpoint:
+            chosen = {"run.ufs": "AC", "llm.endpoints": [endpoint], "llm.temperature": 0.5}
+            try:
+                run(spark, config_of(copy, **chosen, **options), "write_text", "validate")
+            finally:
+                counted = answered(endpoint)
+        return counted
+
+    with pytest.raises(ModelError) as caught:
+        write('[[fault]]\nkind = "malformed"\nshape = "not_json"\n', "useless", **{"llm.max_rounds": 2})
+    said = str(caught.value)
+    assert said.startswith("After 2 rounds (llm.max_rounds) there are still records without accepted texts.")
+    assert f"AC {RECORDS}" in said and f"not_json {2 * RECORDS}" in said
+    people = table(copy, tables.ATTRIBUTE)
+    uuids = set(people.loc[people["uf"] == "AC", "uuid"])
+    named = re.findall(r"\b[0-9a-f]{32}\b", said)
+    assert len(named) == 3 and set(named) <= uuids
+
+    before = table(copy, tables.REJECTION)
+    broken = "".join(
+        f'[[fault]]\nkind = "malformed"\nshape = "{shape}"\nevery = {every}\ntimes = {times}\n'
+        for shape, every, times in (("truncated", 3, 6), ("missing_key", 5, 3), ("null_content", 8, 2))
+    )
+    asked = write(broken, "poor")
+    texts = table(copy, tables.TEXT)
+    assert set(texts.loc[texts["uf"] == "AC", "uuid"]) == uuids
+    assert texts.groupby("uf").size().to_dict() == {"AC": RECORDS, "SE": RECORDS}
+    rejected = table(copy, tables.REJECTION)
+    assert set(before["request_key"]) < set(rejected["request_key"])
+    assert set(rejected.loc[rejected["uf"] == "AC", "uuid"]) == uuids
+    # Nothing accepted was asked twice: two answers a record, and one more for each that was rejected.
+    assert asked == 2 * RECORDS + rejected["request_key"].nunique() - before["request_key"].nunique()
 
 
-def wait_until(ready: Callable[[], bool], seconds: float = 120.0) -> None:
+def kept(data: Path, old: set[str]) -> set[str]:
+    """Request keys of the answers in the table and the journal of a data folder that are not `old`."""
+    lines = [line for path in (data / "journal").glob("*") for line in path.read_bytes().split(b"\n")[:-1]]
+    return (
+        set(table(data, tables.RESPONSE)["request_key"]) | {json.loads(line)["request_key"] for line in lines}
+    ) - old
+
+
+def wait_until(ready: Callable[[], bool], seconds: float = 240.0) -> None:
     end = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.05)
 
 
-def test_after_kill_9_only_missing_answers_are_asked_again(spark, road, tmp_path):
-    in_flight = 4
-    faults = tmp_path / "faults.toml"
-    faults.write_text('[[fault]]\nkind = "latency"\nseconds = 0.2\n', encoding="utf-8")
-    serve = [sys.executable, "-m", "jobs.serve", "--faults", str(faults), "--parent-pid", str(os.getpid())]
-    with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            endpoint = server.stdout.readline().strip()
-            chosen = {"run.ufs": "SE", "llm.endpoints": [endpoint], "llm.max_in_flight": in_flight, "run.seed": 2}
-            config = config_of(road, **chosen)
-            _pipeline.run(spark, config, first="ingest", last="sample", done=lambda report: None)
-            options = [f"--set=llm.endpoints={endpoint}", f"--set=llm.max_in_flight={in_flight}"]
-            options += ["--uf=SE", "--seed=2", f"--records={RECORDS}", f"--data={road}"]
-            with subprocess.Popen([sys.executable, "-m", "jobs.write_text", *options]) as driver:
-                wait_until(lambda: answered(endpoint) >= RECORDS // 2)
-                driver.kill()
-            asked = answered(endpoint)
-            assert asked < 2 * RECORDS
-            assert ("write_text", "SE") in _history.left_open(_history.read(spark, road), road)
+def at_rest(base_url: str) -> int:
+    """Requests that a server has counted, once it has been asked nothing for two seconds."""
+    seen = answered(base_url)
+    while True:
+        time.sleep(2)
+        if answered(base_url) == seen:
+            return seen
+        seen = answered(base_url)
 
-            _pipeline.run(spark, config, first="write_text", last="validate", done=lambda report: None)
-            assert 2 * RECORDS <= answered(endpoint) <= 2 * RECORDS + in_flight
-            _pipeline.run(spark, config, first="ingest", last="validate", done=lambda report: None)
-            assert answered(endpoint) <= 2 * RECORDS + in_flight
+
+@contextmanager
+def slow_server(folder: Path, seconds: float) -> Iterator[str]:
+    """`povo serve` as a person starts it, with answers that take their time."""
+    faults = folder / "slow.toml"
+    faults.write_text(f'[[fault]]\nkind = "latency"\nseconds = {seconds}\n', encoding="utf-8")
+    command = [str(BIN / "povo"), "serve", "--port", "0", "--faults", str(faults)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            yield server.stdout.readline().strip()
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGINT)
+            said = server.communicate(timeout=30)[1]
+    assert "Traceback" not in said
+
+
+IN_FLIGHT = 4
+
+
+def run_of(data: Path, endpoint: str) -> list[str]:
+    """`povo run` that has only texts to write: Sergipe, asked with another temperature."""
+    chosen = ["llm.temperature=0.5", f"llm.endpoints={endpoint}", f"llm.max_in_flight={IN_FLIGHT}", "llm.tasks=1"]
+    size = ["--uf", "SE", "--records", str(RECORDS), "--data", str(data)]
+    return [str(BIN / "povo"), "run", *size, *(word for one in chosen for word in ("--set", one))]
+
+
+def test_after_kill_9_only_missing_answers_are_asked_again(spark, copy, tmp_path):
+    old = kept(copy, set())
+    with slow_server(tmp_path, 0.3) as endpoint:
+        with subprocess.Popen(run_of(copy, endpoint), stderr=subprocess.DEVNULL) as driver:
+            wait_until(lambda: answered(endpoint) >= RECORDS // 2)
+            driver.kill()
+        asked = at_rest(endpoint)
+        stored = kept(copy, old)
+        assert asked - IN_FLIGHT <= len(stored) <= asked < 2 * RECORDS
+        assert ("write_text", "SE") in _history.left_open(_history.read(spark, copy), copy)
+
+        again = subprocess.run(run_of(copy, endpoint), capture_output=True, text=True, check=False, timeout=400)
+        assert again.returncode == 0, again.stderr
+        assert len(kept(copy, old)) == 2 * RECORDS
+        assert answered(endpoint) == asked + 2 * RECORDS - len(stored)
+    texts = table(copy, tables.TEXT)
+    assert texts.groupby("uf").size().to_dict() == {"AC": RECORDS, "SE": RECORDS}
+
+
+def test_ctrl_c_stops_the_run_in_one_sentence_and_keeps_every_answer(spark, copy, tmp_path):
+    old = kept(copy, set())
+    # Spark gives a cancelled task some seconds, in which it goes on asking.
+    with slow_server(tmp_path, 1.0) as endpoint:
+        # A terminal sends the signal to all processes of the command; so does killpg.
+        command = run_of(copy, endpoint)
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as driver:
+            wait_until(lambda: answered(endpoint) >= RECORDS // 2)
+            os.killpg(driver.pid, signal.SIGINT)
+            said = driver.communicate(timeout=120)[1]
+        asked = at_rest(endpoint)
+    assert driver.returncode == 1
+    assert said.splitlines()[-1] == (
+        "povo: stopped. Everything finished so far is kept; the same command goes on from there."
+    )
+    assert "Traceback" not in said and "Exception" not in said
+    assert asked - IN_FLIGHT <= len(kept(copy, old)) <= asked < 2 * RECORDS
+    (row,) = table(copy, tables.RUN).sort_values("started_at").tail(1).to_dict("records")
+    assert (row["job"], row["status"], row["message"]) == ("write_text", "failed", "stopped")
+    assert not _history.left_open(_history.read(spark, copy), copy)
