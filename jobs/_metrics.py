@@ -84,7 +84,7 @@ _YES_OR_NO = {"in_union", "is_mei"}
 _MAX_PAIR_CELLS = 400  # a pair of more cells has too few persons in each to be read at the usual sizes
 _OTHER_RELIGION = "resto"  # the published shares leave espírita, umbanda e candomblé and outra together
 _MENTIONS = {
-    "share of records that name the person in every persona": "mentions_name",
+    "share of records that name the person": "mentions_name",
     "share of records that name the municipality": "mentions_municipality",
     "share of records that name the state": "mentions_state",
     "share of records that name the occupation": "mentions_occupation",

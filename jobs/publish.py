@@ -11,21 +11,12 @@ import sys
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from census import tables
+from census import codes, tables
 from census.errors import QualityGateError
 from conf import settings
 from conf.settings import Config
 from jobs import _cli, _exports, _locks, _metrics, _runlog, _storage
 from jobs._runlog import RunReport
-
-# What stands in `occupation` for who does not work: the stage of life, woman's and man's word.
-STAGES_OF_LIFE = {
-    "desocupado": ("Desempregada", "Desempregado"),
-    "estudante": ("Estudante", "Estudante"),
-    "aposentado": ("Aposentada", "Aposentado"),
-    "cuida do lar": ("Do lar", "Do lar"),
-    "outro": ("Fora do mercado de trabalho", "Fora do mercado de trabalho"),
-}
 
 
 def run(spark: SparkSession, config: Config) -> RunReport:
@@ -114,7 +105,7 @@ def build(people: DataFrame, texts: DataFrame, places: DataFrame, *, occupation:
 
 def _stage_of_life() -> Column:
     word = F.lit(None).cast("string")
-    for activity, (woman, man) in STAGES_OF_LIFE.items():
+    for activity, (woman, man) in codes.STAGES_OF_LIFE.items():
         word = F.when(F.col("activity") == activity, F.when(F.col("sex") == "F", woman).otherwise(man)).otherwise(word)
     return word
 
