@@ -253,12 +253,13 @@ def _stored(spark: SparkSession, config: Config, states: Mapping[str, Row], runs
         sampled, validated = (_last(runs, job, uf) for job in ("sample", "validate"))
         if not sampled or not validated or _began(sampled) > _began(validated):
             return []
-    stored = [row for row in _rows(spark, config, tables.METRIC) if row["uf"] in states or row["uf"] == NATIONAL]
-    everyone = {uf: state["persons"] for uf, state in states.items()}
-    everyone[NATIONAL] = sum(int(str(persons)) for persons in everyone.values())
-    if {row["uf"]: row["n"] for row in stored if row["name"] == "uf x sex"} != everyone:
+    if not _storage.exists(config.data_dir, tables.METRIC):
         return []
-    return sorted(stored, key=lambda row: (str(row["uf"]), str(row["family"]), str(row["name"])))
+    stored = _storage.read(spark, config.data_dir, tables.METRIC)
+    if not _metrics.are_of(stored, {uf: int(str(state["persons"])) for uf, state in states.items()}):
+        return []
+    rows = [row.asDict() for row in stored.where(F.col("uf").isin([*states, NATIONAL])).collect()]
+    return sorted(rows, key=lambda row: (str(row["uf"]), str(row["family"]), str(row["name"])))
 
 
 def _last(runs: Sequence[Row], job: str, uf: str) -> Row:
