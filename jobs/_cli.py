@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from census.errors import ConfigError, PovoError, QualityGateError
+from census.errors import ConfigError, PovoError
 from conf import settings
 from conf.settings import STAGES, Config, SettingsError
 
@@ -251,19 +251,7 @@ def run(
         _runlog.forced = set(STAGES) if force else set()
         started = time.monotonic()
         with _session(config, quiet) as (spark, screen):
-
-            def write_report() -> None:
-                screen.hear("report", "writing the report", None, None)
-                screen.stage_over(_pipeline.step("report")(spark, config))
-
-            try:
-                reports = _pipeline.run(spark, config, first=first, last=end, done=screen.stage_over)
-            except QualityGateError:
-                write_report()  # the page shows which figure is outside its bound
-                raise
-            page = config.data_dir / "report" / "index.html"
-            if STAGES.index(end) >= STAGES.index("sample") and (any(r.todo for r in reports) or not page.exists()):
-                write_report()
+            _pipeline.run_and_report(spark, config, first=first, last=end, done=screen.stage_over)
         if not quiet:
             _summary(config, end, time.monotonic() - started, screen.times)
 
