@@ -118,7 +118,12 @@ def _config(
 
 @contextmanager
 def _session(config: Config, quiet: bool) -> Iterator[tuple[SparkSession, Screen]]:
-    """A Spark session with the run's log and a screen; everything Spark prints goes to files of the run."""
+    """A Spark session with the run's log and a screen; everything Spark prints goes to files of the run.
+
+    A session that runs in this process already is joined, and left running.
+    """
+    from pyspark.sql import SparkSession
+
     from jobs import _locks, _runlog, _screen, _spark, _storage
 
     data_dir = config.data_dir
@@ -131,13 +136,15 @@ def _session(config: Config, quiet: bool) -> Iterator[tuple[SparkSession, Screen
     _runlog.listener = screen.hear
     with screen:
         screen.hear("start", "starting Spark", None, None)
+        joined = SparkSession.getActiveSession() is not None
         with console_to(folder / "jvm.log"):
             spark = _spark.start(config, log_file=log_file)
         try:
             yield spark, screen
         finally:
-            with console_to(folder / "jvm.log"):
-                spark.stop()
+            if not joined:
+                with console_to(folder / "jvm.log"):
+                    spark.stop()
 
 
 @contextmanager
@@ -389,8 +396,7 @@ for _name, _text in {
 
 @app.command()
 def report(
-    uf: Uf = None,
-    seed: Seed = None,
+    uf: Annotated[str | None, _option("--uf", "Only these states of the folder.", "AC,SE", "all it holds")] = None,
     data: Data = None,
     conf: Conf = None,
     set_: Set = None,
@@ -399,19 +405,22 @@ def report(
 ) -> None:
     """Write the report page and metrics.json of a data folder.
 
-    Example:
+    Examples:
 
-      povo report --uf AC,SE --json
+      povo report
+
+      povo report --uf AC --json    (of Acre alone)
     """
 
     def work() -> None:
         from jobs import _storage
         from jobs import report as report_job
 
-        config = _config(uf, None, None, False, seed, data, conf, set_)
+        config = _config(uf, None, None, False, None, data, conf, set_)
         _storage.require_tables(config.data_dir)
+        asked = None if uf is None or config.run.ufs == settings.UFS else config.run.ufs
         with _session(config, quiet or as_json) as (spark, _):
-            report_job.run(spark, config)
+            report_job.run(spark, config, asked)
         page = config.data_dir / "report" / "index.html"
         if as_json:
             typer.echo((page.parent / "metrics.json").read_text(encoding="utf-8"))
