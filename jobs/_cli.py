@@ -149,7 +149,10 @@ def _session(config: Config, quiet: bool) -> Iterator[tuple[SparkSession, Screen
 
 @contextmanager
 def console_to(path: Path) -> Iterator[None]:
-    """Send what child processes print to a file: they inherit our stdout and stderr at their start."""
+    """Send what child processes print to a file: they inherit our stdout and stderr at their start.
+
+    Of our own prints only the screen's live line, which has a door of its own, still reaches the terminal.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     kept = os.dup(1), os.dup(2)
