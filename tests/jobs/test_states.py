@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -28,7 +29,7 @@ def test_a_total_is_shared_out_to_the_last_record(total):
 def test_no_state_loses_a_record_when_the_total_grows():
     weights = _states.population()
     shares = [_states.sainte_lague(total, weights) for total in range(600)]
-    assert all(more[uf] >= less[uf] for less, more in zip(shares, shares[1:], strict=False) for uf in weights)
+    assert all(more[uf] >= less[uf] for less, more in itertools.pairwise(shares) for uf in weights)
 
 
 def test_a_large_total_is_shared_out_by_population():
