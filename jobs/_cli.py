@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
+import shutil
 import signal
 import sys
 import time
@@ -316,12 +318,18 @@ def _summary(config: Config, end: str, seconds: float, times: Mapping[str, float
         console.print(
             "  [yellow]The texts were written by povo-offline-writer, a grammar, not by a language model.[/yellow]"
         )
-    console.print("\nTry next:")
+    # To be pasted as they stand: the command as it was found, and the folder if it is not the usual one.
+    povo = "povo" if shutil.which("povo") else shlex.quote(sys.argv[0])
+    folder = "" if config.run.data == settings.load().run.data else f" --data {shlex.quote(config.run.data)}"
+    tries = [("status", "what is done, by state and stage")]
     if drawn:
         query = f"SELECT {what} FROM {table} GROUP BY {keys} ORDER BY {keys}"
-        console.print(f'  povo sql "{query}"', soft_wrap=True, highlight=False)
-        console.print('  povo ask "P(occupation_group | uf=AC, sex=F)"   the fitted model, exactly', highlight=False)
-    console.print("  povo status      what is done, by state and stage", highlight=False)
+        question = f"P(occupation_group | uf={config.run.ufs[0]}, sex=F)"
+        tries = [(f'sql "{query}"', ""), (f'ask "{question}"', "the fitted model, exactly"), *tries]
+    console.print("\nTry next:")
+    for words, meaning in tries:
+        comment = f"   # {meaning}" if meaning else ""
+        console.print(f"  {povo} {words}{folder}{comment}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _stage_command(stage: str, help_text: str) -> None:
