@@ -184,6 +184,8 @@ class _JsonLines(logging.Formatter):
 
 
 def _log_to(path: Path) -> None:
+    from pyspark.logger import PySparkLogger
+
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(_JsonLines())
     root = logging.getLogger()
@@ -192,6 +194,9 @@ def _log_to(path: Path) -> None:
     logging.captureWarnings(True)
     for noisy in ("py4j", "pgmpy"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # PySpark prints every query that fails on stderr, with its traceback, by loggers of its own.
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        PySparkLogger.getLogger(name).handlers = [handler]
 
 
 def _guard(work: Callable[[], int | None]) -> None:
