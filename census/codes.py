@@ -64,6 +64,14 @@ MARITAL_STATUSES = ("Solteiro", "Casado", "Separado", "Divorciado", "Viúvo")
 UNION = ("não", "sim")
 RELIGIONS = ("católica", "evangélica", "sem religião", "espírita", "umbanda e candomblé", "outra")
 ACTIVITIES = ("ocupado", "desocupado", "estudante", "aposentado", "cuida do lar", "outro")
+# What stands in place of an occupation for who does not work: woman's and man's word.
+STAGES_OF_LIFE = {
+    "desocupado": ("Desempregada", "Desempregado"),
+    "estudante": ("Estudante", "Estudante"),
+    "aposentado": ("Aposentada", "Aposentado"),
+    "cuida do lar": ("Do lar", "Do lar"),
+    "outro": ("Fora do mercado de trabalho", "Fora do mercado de trabalho"),
+}
 # COD great groups 1 to 9, then 0 (armed forces, police, firefighters); labels of the census publication.
 OCCUPATION_GROUPS = (
     "Diretor ou gerente",

@@ -938,7 +938,7 @@ METRIC = Table(
 )
 RUN = Table(
     "ops_pipeline__run",
-    "One row a stage and run: open while it runs, closed when it ends; a row left open means killed.",
+    "One row each time that a stage starts, none where nothing changed: closed when it ends, left open if killed.",
     (
         RUN_ID,
         Column("job", _S, "Stage."),
@@ -961,7 +961,7 @@ RUN = Table(
         Column("cost", _D, "In the currency of the price table; null without one.", required=False),
         Column("message", _S, "Reason of a failure.", required=False),
     ),
-    key=("run_id", "job"),
+    key=("run_id", "job", "started_at"),
     partition_by=(),
 )
 _PUBLIC_TEXT = {

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
+import shutil
 import signal
 import sys
 import time
@@ -19,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from census.errors import ConfigError, PovoError, QualityGateError
+from census.errors import ConfigError, PovoError
 from conf import settings
 from conf.settings import STAGES, Config, SettingsError
 
@@ -118,7 +120,12 @@ def _config(
 
 @contextmanager
 def _session(config: Config, quiet: bool) -> Iterator[tuple[SparkSession, Screen]]:
-    """A Spark session with the run's log and a screen; everything Spark prints goes to files of the run."""
+    """A Spark session with the run's log and a screen; everything Spark prints goes to files of the run.
+
+    A session that runs in this process already is joined, and left running.
+    """
+    from pyspark.sql import SparkSession
+
     from jobs import _locks, _runlog, _screen, _spark, _storage
 
     data_dir = config.data_dir
@@ -131,18 +138,23 @@ def _session(config: Config, quiet: bool) -> Iterator[tuple[SparkSession, Screen
     _runlog.listener = screen.hear
     with screen:
         screen.hear("start", "starting Spark", None, None)
+        joined = SparkSession.getActiveSession() is not None
         with console_to(folder / "jvm.log"):
             spark = _spark.start(config, log_file=log_file)
         try:
             yield spark, screen
         finally:
-            with console_to(folder / "jvm.log"):
-                spark.stop()
+            if not joined:
+                with console_to(folder / "jvm.log"):
+                    spark.stop()
 
 
 @contextmanager
 def console_to(path: Path) -> Iterator[None]:
-    """Send what child processes print to a file: they inherit our stdout and stderr at their start."""
+    """Send what child processes print to a file: they inherit our stdout and stderr at their start.
+
+    Of our own prints only the screen's live line, which has a door of its own, still reaches the terminal.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     kept = os.dup(1), os.dup(2)
@@ -172,6 +184,8 @@ class _JsonLines(logging.Formatter):
 
 
 def _log_to(path: Path) -> None:
+    from pyspark.logger import PySparkLogger
+
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(_JsonLines())
     root = logging.getLogger()
@@ -180,6 +194,9 @@ def _log_to(path: Path) -> None:
     logging.captureWarnings(True)
     for noisy in ("py4j", "pgmpy"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # PySpark prints every query that fails on stderr, with its traceback, by loggers of its own.
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        PySparkLogger.getLogger(name).handlers = [handler]
 
 
 def _guard(work: Callable[[], int | None]) -> None:
@@ -251,19 +268,7 @@ def run(
         _runlog.forced = set(STAGES) if force else set()
         started = time.monotonic()
         with _session(config, quiet) as (spark, screen):
-
-            def write_report() -> None:
-                screen.hear("report", "writing the report", None, None)
-                screen.stage_over(_pipeline.step("report")(spark, config))
-
-            try:
-                reports = _pipeline.run(spark, config, first=first, last=end, done=screen.stage_over)
-            except QualityGateError:
-                write_report()  # the page shows which figure is outside its bound
-                raise
-            page = config.data_dir / "report" / "index.html"
-            if STAGES.index(end) >= STAGES.index("sample") and (any(r.todo for r in reports) or not page.exists()):
-                write_report()
+            _pipeline.run_and_report(spark, config, first=first, last=end, done=screen.stage_over)
         if not quiet:
             _summary(config, end, time.monotonic() - started, screen.times)
 
@@ -318,12 +323,18 @@ def _summary(config: Config, end: str, seconds: float, times: Mapping[str, float
         console.print(
             "  [yellow]The texts were written by povo-offline-writer, a grammar, not by a language model.[/yellow]"
         )
-    console.print("\nTry next:")
+    # To be pasted as they stand: the command as it was found, and the folder if it is not the usual one.
+    povo = "povo" if shutil.which("povo") else shlex.quote(sys.argv[0])
+    folder = "" if config.run.data == settings.load().run.data else f" --data {shlex.quote(config.run.data)}"
+    tries = [("status", "what is done, by state and stage")]
     if drawn:
         query = f"SELECT {what} FROM {table} GROUP BY {keys} ORDER BY {keys}"
-        console.print(f'  povo sql "{query}"', soft_wrap=True, highlight=False)
-        console.print('  povo ask "P(occupation_group | uf=AC, sex=F)"   the fitted model, exactly', highlight=False)
-    console.print("  povo status      what is done, by state and stage", highlight=False)
+        question = f"P(occupation_group | uf={config.run.ufs[0]}, sex=F)"
+        tries = [(f'sql "{query}"', ""), (f'ask "{question}"', "the fitted model, exactly"), *tries]
+    console.print("\nTry next:")
+    for words, meaning in tries:
+        comment = f"   # {meaning}" if meaning else ""
+        console.print(f"  {povo} {words}{folder}{comment}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _stage_command(stage: str, help_text: str) -> None:
@@ -401,8 +412,7 @@ for _name, _text in {
 
 @app.command()
 def report(
-    uf: Uf = None,
-    seed: Seed = None,
+    uf: Annotated[str | None, _option("--uf", "Only these states of the folder.", "AC,SE", "all it holds")] = None,
     data: Data = None,
     conf: Conf = None,
     set_: Set = None,
@@ -411,19 +421,22 @@ def report(
 ) -> None:
     """Write the report page and metrics.json of a data folder.
 
-    Example:
+    Examples:
 
-      povo report --uf AC,SE --json
+      povo report
+
+      povo report --uf AC --json    (of Acre alone)
     """
 
     def work() -> None:
         from jobs import _storage
         from jobs import report as report_job
 
-        config = _config(uf, None, None, False, seed, data, conf, set_)
+        config = _config(uf, None, None, False, None, data, conf, set_)
         _storage.require_tables(config.data_dir)
+        asked = None if uf is None or config.run.ufs == settings.UFS else config.run.ufs
         with _session(config, quiet or as_json) as (spark, _):
-            report_job.run(spark, config)
+            report_job.run(spark, config, asked)
         page = config.data_dir / "report" / "index.html"
         if as_json:
             typer.echo((page.parent / "metrics.json").read_text(encoding="utf-8"))

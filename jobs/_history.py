@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,6 +53,12 @@ def finished(history: Sequence[Row], job: str) -> dict[str, Done]:
         if row["job"] == job and row["status"] == "done"
         for uf, digest in row["fingerprints"].items()
     }
+
+
+def last_end(history: Sequence[Row]) -> datetime | None:
+    """When the last stage that ended did so, UTC; none if none has."""
+    ends = [row["started_at"] + timedelta(seconds=row["seconds"]) for row in history if row["seconds"] is not None]
+    return max(ends, default=None)
 
 
 def left_open(history: Sequence[Row], data_dir: Path) -> set[tuple[str, str]]:

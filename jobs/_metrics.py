@@ -8,7 +8,7 @@ Reads   core_persona__attribute, core_persona__text, core_model__*, core_pnadc__
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +23,7 @@ from census.network import NodeTable
 from census.quality import Comparison
 from conf import settings
 from conf.settings import Bound, Config
-from jobs import _model_tables, _storage
+from jobs import _locks, _model_tables, _rule_check, _storage
 from udfs import tally
 from udfs.sampling import WORK
 
@@ -84,7 +84,7 @@ _YES_OR_NO = {"in_union", "is_mei"}
 _MAX_PAIR_CELLS = 400  # a pair of more cells has too few persons in each to be read at the usual sizes
 _OTHER_RELIGION = "resto"  # the published shares leave espírita, umbanda e candomblé and outra together
 _MENTIONS = {
-    "share of records that name the person in every persona": "mentions_name",
+    "share of records that name the person": "mentions_name",
     "share of records that name the municipality": "mentions_municipality",
     "share of records that name the state": "mentions_state",
     "share of records that name the occupation": "mentions_occupation",
@@ -130,6 +130,32 @@ def measure(spark: SparkSession, config: Config, ufs: list[str], run_id: str) ->
     rows = figures(spark, config, ufs, run_id, fits(spark, config, ufs))
     ordered = [tuple(row[name] for name in tables.METRIC.column_names) for row in rows]
     return tables.METRIC.conform(spark.createDataFrame(ordered, tables.METRIC.schema).coalesce(1))
+
+
+def store(
+    spark: SparkSession,
+    config: Config,
+    ufs: list[str],
+    zeros: _rule_check.Found,
+    *,
+    metadata: Mapping[str, object],
+) -> None:
+    """Measure these states, and all of them together (BR), in place of their rows of `ops_quality__metric`."""
+    rows = measure(spark, config, ufs, _locks.run_id()).unionByName(_rule_check.metrics(spark, zeros))
+    states = ", ".join(repr(uf) for uf in [*ufs, NATIONAL])
+    _storage.replace_where(rows, config.data_dir, tables.METRIC, f"uf IN ({states})", metadata=metadata)
+
+
+def are_of(stored: DataFrame, persons: Mapping[str, int]) -> bool:
+    """Whether stored figures are of exactly these persons, by state, and Brazil's of all of them and nobody else.
+
+    States measured together carry the run of Brazil's rows: every measurement writes those anew.
+    """
+    counted = {row["uf"]: row for row in stored.where("name = 'uf x sex'").select("uf", "run_id", "n").collect()}
+    whole = counted.pop(NATIONAL, None)
+    if whole is None or whole["n"] != sum(persons.values()):
+        return False
+    return {uf: row["n"] for uf, row in counted.items() if row["run_id"] == whole["run_id"]} == dict(persons)
 
 
 def figures(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from importlib import import_module
 
 from pyspark.sql import SparkSession
 
-from census.errors import IncompleteError, ModelError
+from census.errors import IncompleteError, ModelError, QualityGateError
 from conf.settings import STAGES, Config
+from jobs import _history, _runlog
 from jobs._runlog import RunReport
 
+log = logging.getLogger(__name__)
 Step = Callable[[SparkSession, Config], RunReport]
 
 
@@ -39,6 +42,43 @@ def run(
         if stage == "write_text" and "validate" in stages:
             reports += _rounds(spark, config, report, done)
     return reports
+
+
+def run_and_report(
+    spark: SparkSession, config: Config, *, first: str, last: str, done: Callable[[RunReport], None]
+) -> list[RunReport]:
+    """As `run`, then the report if it is older than the figures, also where the quality gate refuses them.
+
+    Raises:
+        PovoError: As the stages do.
+    """
+    try:
+        reports = run(spark, config, first=first, last=last, done=done)
+    except QualityGateError:
+        # The page shows which figure is outside its bound. If it cannot be written, the gate still has the word.
+        try:
+            done(_report(spark, config))
+        except Exception:
+            log.exception("the report of what the gate refused could not be written")
+        raise
+    if STAGES.index(last) >= STAGES.index("sample") and not _report_is_new(spark, config):
+        done(_report(spark, config))
+    return reports
+
+
+def _report(spark: SparkSession, config: Config) -> RunReport:
+    _runlog.listener("report", "writing the report", None, None)
+    return step("report")(spark, config)
+
+
+def _report_is_new(spark: SparkSession, config: Config) -> bool:
+    """Whether the page was written after everything that the data folder's stages did."""
+    page = config.data_dir / "report" / "index.html"
+    if not page.exists():
+        return False
+    ended = _history.last_end(_history.read(spark, config.data_dir))
+    # Spark gives times of this machine without their zone.
+    return ended is None or page.stat().st_mtime >= ended.timestamp()
 
 
 def _rounds(

@@ -70,6 +70,9 @@ def stage(
 ) -> Iterator[RunReport]:
     """Open the stage's row, hold the locks of its states, close the row whatever happens.
 
+    A stage that finds every state unchanged, or a state that another run works on, leaves no row; one that may not
+    start after what the stages before made leaves a failed one.
+
     A state whose fingerprint equals that of its last finished run is left out of `todo`, unless `forced`, named in
     `redo`, or a table is gone. With `until`, a state is finished only when that later stage is. `mixed` takes what the
     stages before made, whatever the settings of this run.
@@ -79,7 +82,13 @@ def stage(
     """
     history = _history.read(spark, config.data_dir)
     road = _states.fingerprints(config)
-    drift, warning = _history.upstream(history, config, job, mixed=mixed)
+    started = time.monotonic()
+    try:
+        drift, warning = _history.upstream(history, config, job, mixed=mixed)
+    except PovoError as error:
+        row = _opened(spark, config, job, road[job], reads)
+        _close(spark, config.data_dir, row, RunReport(job, (), (), {}), started, "failed", str(error), append=True)
+        raise
     digests, goal = _with(drift, road[job]), _with(drift, road[until or job])
     anew = job in forced or not all(_storage.exists(config.data_dir, t) for t in writes)
     known = {} if anew else _history.finished(history, until or job)
@@ -88,23 +97,7 @@ def stage(
     if not todo:
         yield report
         return
-    sizes = _states.records(config)
-    started = time.monotonic()
-    row = {
-        "run_id": _locks.run_id(),
-        "job": job,
-        "status": "running",
-        "version": package_version("povo"),
-        "fingerprints": {uf: digests[uf] for uf in todo},
-        "settings": json.dumps(_states.settings_of(config, job), ensure_ascii=False, sort_keys=True),
-        "seed": config.run.seed,
-        "records": {uf: sizes[uf] for uf in todo if uf in sizes},
-        "ufs": list(todo),
-        "input_versions": {
-            t.name: _storage.version(spark, config.data_dir, t) for t in reads if _storage.exists(config.data_dir, t)
-        },
-        "started_at": datetime.now(timezone.utc),
-    }
+    row = _opened(spark, config, job, {uf: digests[uf] for uf in todo}, reads)
     report.metadata = {
         "run_id": row["run_id"],
         "job": job,
@@ -117,10 +110,31 @@ def stage(
         try:
             yield report
         except BaseException as error:
-            message = _why(error)
-            _close(spark, config.data_dir, row, report, started, "failed", message[:2000])
+            _close(spark, config.data_dir, row, report, started, "failed", _why(error))
             raise
         _close(spark, config.data_dir, row, report, started, "done", None)
+
+
+def _opened(
+    spark: SparkSession, config: Config, job: str, digests: Mapping[str, str], reads: Sequence[Table]
+) -> dict[str, object]:
+    """The row of a stage that starts now, for the states of `digests`."""
+    sizes = _states.records(config)
+    return {
+        "run_id": _locks.run_id(),
+        "job": job,
+        "status": "running",
+        "version": package_version("povo"),
+        "fingerprints": dict(digests),
+        "settings": json.dumps(_states.settings_of(config, job), ensure_ascii=False, sort_keys=True),
+        "seed": config.run.seed,
+        "records": {uf: sizes[uf] for uf in digests if uf in sizes},
+        "ufs": list(digests),
+        "input_versions": {
+            t.name: _storage.version(spark, config.data_dir, t) for t in reads if _storage.exists(config.data_dir, t)
+        },
+        "started_at": datetime.now(timezone.utc),
+    }
 
 
 def _why(error: BaseException) -> str:
@@ -142,6 +156,8 @@ def _close(
     started: float,
     status: str,
     message: str | None,
+    *,
+    append: bool = False,
 ) -> None:
     report.seconds = time.monotonic() - started
     closed = row | {
@@ -151,10 +167,10 @@ def _close(
         "seconds": report.seconds,
         "prompt_tokens": report.prompt_tokens,
         "completion_tokens": report.completion_tokens,
-        "message": message,
+        "message": message and message[:2000],
     }
     try:
-        _write(spark, data_dir, closed, append=False)
+        _write(spark, data_dir, closed, append=append)
     except Exception:
         if status == "done":
             raise

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -11,6 +14,7 @@ from rich.table import Table
 from jobs._runlog import RunReport
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
+_STDERR = 2
 
 
 class Screen:
@@ -19,6 +23,8 @@ class Screen:
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self._live = console.is_terminal and not quiet
+        self._console = console
+        self._terminal: TextIO | None = None
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._stage = ""
@@ -28,13 +34,16 @@ class Screen:
 
     def __enter__(self) -> Screen:
         if self._live:
+            # A door of its own: while the JVM starts and ends, stderr itself leads to a file.
+            self._terminal = os.fdopen(os.dup(_STDERR), "w", encoding=sys.stderr.encoding, errors="replace")
+            self._console = Console(file=self._terminal, highlight=False, soft_wrap=True)
             self._progress = Progress(
                 SpinnerColumn(),
                 TextColumn("[bold]{task.fields[stage]:<11}"),
                 BarColumn(bar_width=24),
                 TextColumn("{task.description}"),
                 TimeElapsedColumn(),
-                console=console,
+                console=self._console,
                 transient=True,
             )
             self._progress.start()
@@ -43,6 +52,10 @@ class Screen:
     def __exit__(self, *_: object) -> None:
         if self._progress is not None:
             self._progress.stop()
+            self._progress = None
+        if self._terminal is not None:
+            self._console = console
+            self._terminal.close()
 
     def hear(self, stage: str, text: str, done: int | None, total: int | None) -> None:
         """Progress of a stage; `done` of `total` where it can be counted."""
@@ -57,7 +70,7 @@ class Screen:
             # A counter in a log file is told every ten seconds, not every second.
             if done is None or time.monotonic() - self._last_line > 10:
                 self._last_line = time.monotonic()
-                console.print(f"  {stage:<11} {text}")
+                self._console.print(f"  {stage:<11} {text}")
             return
         if self._task is None or stage != self._stage:
             if self._task is not None:
@@ -75,12 +88,12 @@ class Screen:
             self._progress.remove_task(self._task)
             self._task = None
         if not report.todo:
-            console.print(f"[dim]✓ {report.job:<11} unchanged[/dim]")
+            self._console.print(f"[dim]✓ {report.job:<11} unchanged[/dim]")
             return
         rows = f"{report.rows_out:>9,} {_UNITS.get(report.job, 'rows')}" if report.rows_out is not None else ""
-        console.print(f"[green]✓[/green] {report.job:<11} {report.seconds:6.1f} s  {rows}")
+        self._console.print(f"[green]✓[/green] {report.job:<11} {report.seconds:6.1f} s  {rows}")
         if report.warning:
-            console.print(f"  [yellow]{report.warning}[/yellow]")
+            self._console.print(f"  [yellow]{report.warning}[/yellow]")
         self._began.pop(report.job, None)
 
     def table(self, title: str, columns: list[str], rows: list[list[str]]) -> None:

@@ -68,7 +68,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         _storage.replace_all(
             conditionals.repartition(partitions, "uf"), config.data_dir, tables.CONDITIONAL, metadata=report.metadata
         )
-        report.rows_out = stored.count()
+        report.rows_in, report.rows_out = people.count(), stored.count()
     return report
 
 

@@ -40,6 +40,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         if not report.todo:
             return report
         inputs = _fit_inputs.read(spark, config.data_dir)
+        report.rows_in = _storage.read(spark, config.data_dir, tables.COUNT).count()
         spec = settings.network()
         effects = design_effects.by_family(inputs.design_effects, [*spec, *counts.FURTHER])
         zeros = _rule_check.packaged()

@@ -53,6 +53,7 @@ def _ingest(spark: SparkSession, config: Config, report: RunReport) -> None:
     rows: dict[str, DataFrame] = {}
     try:
         rows, read, bad, doubts = _read(spark, copied, report)
+        report.rows_in = sum(read.values())
         rejections = rejected_rows(spark, {name: rows[name] for name in sorted(bad)}, copied)
         _storage.replace_all(rejections.coalesce(2), config.data_dir, tables.INGEST_REJECTION, metadata=metadata)
         if bad:

@@ -11,21 +11,12 @@ import sys
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from census import tables
+from census import codes, tables
 from census.errors import QualityGateError
 from conf import settings
 from conf.settings import Config
-from jobs import _cli, _exports, _locks, _metrics, _runlog, _storage
+from jobs import _cli, _exports, _metrics, _rule_check, _runlog, _storage
 from jobs._runlog import RunReport
-
-# What stands in `occupation` for who does not work: the stage of life, woman's and man's word.
-STAGES_OF_LIFE = {
-    "desocupado": ("Desempregada", "Desempregado"),
-    "estudante": ("Estudante", "Estudante"),
-    "aposentado": ("Aposentada", "Aposentado"),
-    "cuida do lar": ("Do lar", "Do lar"),
-    "outro": ("Fora do mercado de trabalho", "Fora do mercado de trabalho"),
-}
 
 
 def run(spark: SparkSession, config: Config) -> RunReport:
@@ -51,10 +42,11 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         ufs = list(config.run.ufs)
         people = _storage.read(spark, config.data_dir, tables.ATTRIBUTE, ufs)
         texts = _storage.read(spark, config.data_dir, tables.TEXT, ufs)
-        _check_complete(people, texts)
+        persons = _check_complete(people, texts)
+        report.rows_in = sum(persons.values())
         if not config.publish.allow_mixed:
             _check_alike(people, texts)
-        _check_gate(_measured(spark, config, ufs, people.count(), report))
+        _check_gate(_measured(spark, config, people, persons, report))
         places = _storage.read(spark, config.data_dir, tables.PLACE, ufs)
         public, extended = build(people, texts, places, occupation=config.publish.occupation)
         partitions = config.spark.shuffle_partitions
@@ -68,16 +60,15 @@ def run(spark: SparkSession, config: Config) -> RunReport:
     return report
 
 
-def _measured(spark: SparkSession, config: Config, ufs: list[str], records: int, report: RunReport) -> DataFrame:
-    """The figures of exactly these records: `validate`'s, or measured again where it measured other states together."""
-    stored = _storage.read(spark, config.data_dir, tables.METRIC, [*ufs, _metrics.NATIONAL])
-    together = stored.where(f"uf = '{_metrics.NATIONAL}' AND name = 'uf x sex'").select("n").collect()
-    if [row["n"] for row in together] != [records]:
+def _measured(
+    spark: SparkSession, config: Config, people: DataFrame, persons: dict[str, int], report: RunReport
+) -> DataFrame:
+    """The figures of exactly these persons: `validate`'s, or measured again where it measured other states together."""
+    if not _metrics.are_of(_storage.read(spark, config.data_dir, tables.METRIC), persons):
         report.progress("measuring the states together")
-        fresh = _metrics.measure(spark, config, ufs, _locks.run_id())
-        states = ", ".join(repr(uf) for uf in [*ufs, _metrics.NATIONAL])
-        _storage.replace_where(fresh, config.data_dir, tables.METRIC, f"uf IN ({states})", metadata=report.metadata)
-    return _storage.read(spark, config.data_dir, tables.METRIC, [*ufs, _metrics.NATIONAL])
+        zeros = _rule_check.count(people, _rule_check.packaged())
+        _metrics.store(spark, config, list(persons), zeros, metadata=report.metadata)
+    return _storage.read(spark, config.data_dir, tables.METRIC, [*persons, _metrics.NATIONAL])
 
 
 def build(people: DataFrame, texts: DataFrame, places: DataFrame, *, occupation: str) -> tuple[DataFrame, DataFrame]:
@@ -114,7 +105,7 @@ def build(people: DataFrame, texts: DataFrame, places: DataFrame, *, occupation:
 
 def _stage_of_life() -> Column:
     word = F.lit(None).cast("string")
-    for activity, (woman, man) in STAGES_OF_LIFE.items():
+    for activity, (woman, man) in codes.STAGES_OF_LIFE.items():
         word = F.when(F.col("activity") == activity, F.when(F.col("sex") == "F", woman).otherwise(man)).otherwise(word)
     return word
 
@@ -130,7 +121,8 @@ def _python_list(column: str) -> Column:
     return F.concat(F.lit("["), F.array_join(F.transform(column, quoted), ", "), F.lit("]"))
 
 
-def _check_complete(people: DataFrame, texts: DataFrame) -> None:
+def _check_complete(people: DataFrame, texts: DataFrame) -> dict[str, int]:
+    """Records of each state, all of which have texts."""
     asked = {row["uf"]: row["count"] for row in people.groupBy("uf").count().collect()}
     have = {
         row["uf"]: row["count"]
@@ -141,6 +133,7 @@ def _check_complete(people: DataFrame, texts: DataFrame) -> None:
         raise QualityGateError(
             f"Records without accepted texts: {', '.join(short) or 'all'}. Run `povo run` for these states first."
         )
+    return asked
 
 
 def _check_alike(people: DataFrame, texts: DataFrame) -> None:

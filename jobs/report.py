@@ -22,6 +22,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from census import codes, tables
+from census.errors import SchemaError
 from census.quality import Comparison
 from conf import settings
 from conf.settings import STAGES, Config
@@ -70,20 +71,20 @@ class Findings:
     municipalities: dict[str, str]
 
 
-def run(spark: SparkSession, config: Config) -> RunReport:
-    """Write the page of every state that the data folder holds.
+def run(spark: SparkSession, config: Config, ufs: Sequence[str] | None = None) -> RunReport:
+    """Write the page of these states, or of every state that the data folder holds.
 
     Raises:
-        SchemaError: There are no persons yet.
+        SchemaError: There are no persons yet, or none of one of `ufs`.
     """
     started = time.monotonic()
-    findings = _gather(spark, config)
+    findings = _gather(spark, config, ufs)
     rows = [{name: _finite(value) for name, value in row.items()} for row in findings.metrics]
     text = json.dumps(rows, ensure_ascii=False, indent=1, allow_nan=False)
     _storage.write_text(config.data_dir, "report/metrics.json", text + "\n")
     _storage.write_text(config.data_dir, "report/index.html", build(findings))
-    ufs = tuple(str(state["uf"]) for state in findings.states)
-    return RunReport("report", ufs, (), {}, rows_out=len(rows), seconds=time.monotonic() - started)
+    shown = tuple(str(state["uf"]) for state in findings.states)
+    return RunReport("report", shown, (), {}, rows_out=len(rows), seconds=time.monotonic() - started)
 
 
 def build(findings: Findings) -> str:
@@ -202,13 +203,16 @@ def stages(runs: Sequence[Row]) -> list[Row]:
     return found
 
 
-def _gather(spark: SparkSession, config: Config) -> Findings:
+def _gather(spark: SparkSession, config: Config, asked: Sequence[str] | None) -> Findings:
     data_dir = config.data_dir
-    people = _storage.read(spark, data_dir, tables.ATTRIBUTE)
+    people = _storage.read(spark, data_dir, tables.ATTRIBUTE, asked)
     counted = people.groupBy("uf").agg(
         F.count("*").alias("persons"), F.max("seed").alias("seed"), F.max("model_version").alias("model_version")
     )
     states = {row["uf"]: row.asDict() | {"texts": 0, "writers": []} for row in counted.orderBy("uf").collect()}
+    absent = [uf for uf in asked or () if uf not in states]
+    if absent:
+        raise SchemaError(f"{data_dir} holds no persons of {', '.join(absent)}: `povo run` makes them.")
     if _storage.exists(data_dir, tables.TEXT):
         texts = _storage.read(spark, data_dir, tables.TEXT, states)
         written = texts.groupBy("uf").agg(
@@ -253,12 +257,13 @@ def _stored(spark: SparkSession, config: Config, states: Mapping[str, Row], runs
         sampled, validated = (_last(runs, job, uf) for job in ("sample", "validate"))
         if not sampled or not validated or _began(sampled) > _began(validated):
             return []
-    stored = [row for row in _rows(spark, config, tables.METRIC) if row["uf"] in states or row["uf"] == NATIONAL]
-    everyone = {uf: state["persons"] for uf, state in states.items()}
-    everyone[NATIONAL] = sum(int(str(persons)) for persons in everyone.values())
-    if {row["uf"]: row["n"] for row in stored if row["name"] == "uf x sex"} != everyone:
+    if not _storage.exists(config.data_dir, tables.METRIC):
         return []
-    return sorted(stored, key=lambda row: (str(row["uf"]), str(row["family"]), str(row["name"])))
+    stored = _storage.read(spark, config.data_dir, tables.METRIC)
+    if not _metrics.are_of(stored, {uf: int(str(state["persons"])) for uf, state in states.items()}):
+        return []
+    rows = [row.asDict() for row in stored.where(F.col("uf").isin([*states, NATIONAL])).collect()]
+    return sorted(rows, key=lambda row: (str(row["uf"]), str(row["family"]), str(row["name"])))
 
 
 def _last(runs: Sequence[Row], job: str, uf: str) -> Row:

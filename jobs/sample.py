@@ -53,6 +53,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         total = sum(min(sizes[s.uf] or s.limit, s.limit) for s in drawn.states)
         report.progress(f"drawing {total:,} persons")
         _storage.replace_states(people, config.data_dir, tables.ATTRIBUTE, ufs, metadata=report.metadata)
+        report.rows_in = _storage.read(spark, config.data_dir, tables.ALLOCATION, ufs).count()
         report.rows_out = _storage.read(spark, config.data_dir, tables.ATTRIBUTE, ufs).count()
     return report
 

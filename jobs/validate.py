@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from census import tables
 from census.errors import IncompleteError
 from conf.settings import Config
-from jobs import _cli, _journal, _locks, _metrics, _rule_check, _runlog, _storage, _text_inputs
+from jobs import _cli, _journal, _metrics, _rule_check, _runlog, _storage, _text_inputs
 from jobs._runlog import RunReport
 from jobs._text_inputs import Facts
 from udfs import parsing
@@ -96,11 +96,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         if missing or accepted == 0:
             raise IncompleteError(_explain(spark, config, ufs, missing, [row["uuid"] for row in named]))
         report.progress("measuring the set")
-        metrics = _metrics.measure(spark, config, measured, _locks.run_id()).unionByName(
-            _rule_check.metrics(spark, zeros)
-        )
-        states = ", ".join(repr(uf) for uf in [*measured, "BR"])
-        _storage.replace_where(metrics, config.data_dir, tables.METRIC, f"uf IN ({states})", metadata=report.metadata)
+        _metrics.store(spark, config, measured, zeros, metadata=report.metadata)
     return report
 
 

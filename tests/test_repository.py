@@ -60,6 +60,7 @@ DOORS = {
         "jobs/_locks.py": "locks of states and runs",
         "jobs/_microdata.py": "a user's layout and text files",
         "jobs/_rule_check.py": "packaged classification that rules are read against",
+        "jobs/_screen.py": "the terminal, for the live line",
         "jobs/_server_process.py": "the log of the offline writer",
         "jobs/_sources.py": "verifies sources and copies them",
         "jobs/_states.py": "digests of packaged code and data",

@@ -51,7 +51,7 @@ TEXTS = {
 # Mean characters in the reference set, as its card and samples show: personas, the short one, narratives.
 REFERENCE_CHARACTERS = {name: 300 if name.endswith("_persona") else 180 if name == "persona" else 750 for name in TEXTS}
 MENTIONS = {
-    "share of records that name the person in every persona": ("Nome da pessoa em todas as personas", 1.00),
+    "share of records that name the person": ("Nome da pessoa", 1.00),
     "share of records that name the municipality": ("Município", 1.00),
     "share of records that name the state": ("Estado", 0.82),
     "share of records that name the occupation": ("Ocupação, de quem trabalha", 0.87),
@@ -94,13 +94,6 @@ TARGETS = {
     _metrics.HOUSEHOLDS: "Censo 2022, SIDRA 9922: domicílios, não pessoas",
     _metrics.SHARES: "proporções por estado, 10 anos ou mais",
     _metrics.SURVEY: "PNAD Contínua, 1º trimestre de 2026, ocupados",
-}
-LIFE = {
-    "desocupado": ("Desempregada", "Desempregado"),
-    "estudante": ("Estudante", "Estudante"),
-    "aposentado": ("Aposentada", "Aposentado"),
-    "cuida do lar": ("Do lar", "Do lar"),
-    "outro": ("Fora do mercado de trabalho", "Fora do mercado de trabalho"),
 }
 _AGES = ((17, "até 17 anos"), (29, "18 a 29 anos"), (44, "30 a 44 anos"), (59, "45 a 59 anos"))
 _VALUES = {"F": "mulheres", "M": "homens", "resto": "todas as outras", "True": "sim", "False": "não"}
@@ -200,7 +193,7 @@ def occupation(title: str | None, activity: str | None, sex: str) -> str:
     """The title of who works, or the stage of life, in the person's gender."""
     if title:
         return title
-    return LIFE[activity][0 if sex == "F" else 1] if activity in LIFE else "Criança"
+    return codes.STAGES_OF_LIFE[activity][0 if sex == "F" else 1] if activity in codes.STAGES_OF_LIFE else "Criança"
 
 
 def state_name(uf: str) -> str:

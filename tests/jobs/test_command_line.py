@@ -73,6 +73,11 @@ def overlay(tmp_path: Path) -> Path:
         (["--from", "draw"], f"--from draw: no such stage; the stages are {', '.join(STAGES)}."),
         (["--until", "draw"], f"--until draw: no such stage; the stages are {', '.join(STAGES)}."),
         (["--from", "sample", "--until", "fit"], "--until fit comes before --from sample."),
+        (
+            ["--uf", "AC,SP", "--total", "27"],
+            "--total 27 leaves AC without a record: 28 is the least for these states.",
+        ),
+        (["--set", "sample.min_age_years=16"], "--set sample.min_age_years: must be 0 or 18, not 16"),
         (["--from", "write_text", "--whole"], "--whole ends after sample, which comes before --from write_text."),
     ],
 )
@@ -83,6 +88,12 @@ def test_a_wrong_option_is_refused_with_the_reason(data, words, sentence):
 @pytest.mark.parametrize("words", [["--whole", "--until", "publish"], ["--set", "sample.min_age_years=0"]])
 def test_texts_of_children_are_refused_before_anything_is_drawn(data, words):
     assert complaint(povo("run", "--data", str(data), *words)).startswith("Texts are written for persons of 18 and")
+
+
+@pytest.mark.parametrize("stage", STAGES[STAGES.index("write_text") :])
+@pytest.mark.parametrize("words", [["--whole"], ["--set", "sample.min_age_years=0"]])
+def test_a_stage_of_texts_refuses_children_before_spark_starts(data, stage, words):
+    assert complaint(povo(stage, "--data", str(data), *words)).startswith("Texts are written for persons of 18 and")
 
 
 @pytest.mark.parametrize(

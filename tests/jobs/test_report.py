@@ -1,4 +1,4 @@
-"""Measured figures and the report page, on a small made-up state of the world."""
+"""Measured figures, the quality gate and the report page, on a small made-up state of the world."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from pyspark.sql import SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from census import codes, model, tables
+from census.errors import QualityGateError, SchemaError
 from conf import settings
-from conf.settings import Config
-from jobs import _metrics, _storage, report
+from conf.settings import STAGES, Config
+from jobs import _metrics, _pipeline, _rule_check, _states, _storage, report
 from jobs._metrics import Fit
 from jobs._page import words
 
@@ -278,7 +279,7 @@ def test_a_survey_target_has_a_higher_floor_than_a_model_of_the_same_shares(figu
 def test_shares_of_mentions_are_of_the_state_s_records(figures):
     assert figures["AC", "share of records that name the state"]["value"] == pytest.approx(39 / 40)
     assert figures["BR", "share of records that name the state"]["value"] == pytest.approx(159 / 160)
-    assert figures["BR", "share of records that name the person in every persona"]["passed"] is True
+    assert figures["BR", "share of records that name the person"]["passed"] is True
 
 
 def test_texts_that_differ_in_case_and_spacing_are_one_text(figures):
@@ -295,15 +296,34 @@ def test_rounds_of_asking_are_summed_in_a_stage_s_seconds_and_tokens(figures):
     assert figures["BR", "seconds of sample"]["value"] == 5.0
 
 
-def test_the_page_of_a_sample_without_texts_says_so(spark, sampled):
-    report.run(spark, config_of(sampled))
-    page = (sampled / "report" / "index.html").read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def of_sergipe(spark: SparkSession, sampled: Path) -> Path:
+    """The report folder of Sergipe alone, before there are texts, with as many cards as the settings ask for."""
+    report.run(spark, config_of(sampled, **{"report.cards": settings.load().report.cards}), ["SE"])
+    return sampled / "report"
+
+
+def test_the_page_of_a_sample_without_texts_says_so(of_sergipe):
+    page = (of_sergipe / "index.html").read_text(encoding="utf-8")
     assert "Ainda não há textos aceitos" in page
     assert "Ainda não há respostas a conferir" in page
     assert "Nenhum modelo de linguagem escreveu" not in page
-    rows = json.loads((sampled / "report" / "metrics.json").read_text(encoding="utf-8"))
+    rows = json.loads((of_sergipe / "metrics.json").read_text(encoding="utf-8"))
     assert all(list(row) == tables.METRIC.column_names for row in rows)
     assert {row["family"] for row in rows} == {"marginal", "pair", "triple", "set"}
+
+
+def test_a_report_of_one_state_holds_nothing_of_the_other(of_sergipe):
+    shown = (of_sergipe / "index.html").read_text(encoding="utf-8")
+    assert "Aracaju" in shown and "Rio Branco" not in shown
+    assert shown.count('class="on"') == 1
+    rows = json.loads((of_sergipe / "metrics.json").read_text(encoding="utf-8"))
+    assert {row["uf"] for row in rows} == {"SE", "BR"}
+    assert {row["n"] for row in rows if row["name"] == "uf x race"} == {120}
+
+
+def test_a_page_has_twelve_cards_unless_told_otherwise(of_sergipe):
+    assert (of_sergipe / "index.html").read_text(encoding="utf-8").count("<article") == 12
 
 
 @pytest.fixture(scope="module")
@@ -349,7 +369,76 @@ def test_figures_that_validate_stored_are_shown_until_the_persons_change(spark, 
     runs = [make_run("sample", 1), make_run("validate", 4)]
     assert len(report._stored(spark, config_of(written), states, runs)) == len(rows)
     assert report._stored(spark, config_of(written), states, [*runs, make_run("sample", 5)]) == []
+    # Brazil's figures are of both states.
     assert report._stored(spark, config_of(written), {"AC": {"persons": 40}}, runs) == []
+
+
+@pytest.mark.parametrize(
+    ("runs", "counts", "are_theirs"),
+    [
+        ({"AC": "new", "SE": "new", "BR": "new"}, {"AC": 5, "SE": 5, "BR": 10}, True),
+        ({"AC": "new", "SE": "new", "BR": "new", "RO": "old"}, {"AC": 5, "SE": 5, "BR": 10, "RO": 7}, True),
+        # Brazil measured with Acre alone, with Rondônia beside them, or with as many persons of another state.
+        ({"AC": "new", "SE": "old", "BR": "new"}, {"AC": 5, "SE": 5, "BR": 5}, False),
+        ({"AC": "new", "SE": "new", "BR": "new", "RO": "new"}, {"AC": 5, "SE": 5, "BR": 17, "RO": 7}, False),
+        ({"AC": "new", "SE": "old", "BR": "new", "RO": "new"}, {"AC": 5, "SE": 5, "BR": 10, "RO": 5}, False),
+        ({"AC": "new", "SE": "new", "BR": "new"}, {"AC": 5, "SE": 4, "BR": 9}, False),
+        ({}, {}, False),
+    ],
+)
+def test_figures_are_of_these_states_only_if_they_were_measured_together(spark, runs, counts, are_theirs):
+    rows = [(uf, "uf x sex", run_id, counts[uf]) for uf, run_id in runs.items()]
+    stored = spark.createDataFrame(rows, "uf string, name string, run_id string, n bigint")
+    assert _metrics.are_of(stored, {"AC": 5, "SE": 5}) is are_theirs
+
+
+def test_a_report_of_a_state_without_persons_is_refused(spark, written):
+    with pytest.raises(SchemaError, match="holds no persons of RO: `povo run` makes them"):
+        report.run(spark, config_of(written), ["SE", "RO"])
+
+
+@pytest.fixture(scope="module")
+def gated(
+    spark: SparkSession,
+    written: Path,
+    figures: dict[tuple[str, str], dict[str, object]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, str]:
+    """Sergipe after the gate refused it; the figures had been measured with Acre's, which is gone."""
+    data = tmp_path_factory.mktemp("gated") / "data"
+    shutil.copytree(written, data)
+    config = config_of(data, **{"run.ufs": "SE"})
+    people = _storage.read(spark, data, tables.ATTRIBUTE, ["SE"]).collect()
+    write(data, tables.ATTRIBUTE, [row.asDict() for row in people])
+    road = _states.fingerprints(config)
+    before = enumerate(STAGES[:-1])
+    write(data, tables.RUN, [make_run(job, n, fingerprints=road[job], ufs=list(road[job])) for n, job in before])
+    write(data, tables.METRIC, [row | {"passed": None} for row in figures.values()])
+    with pytest.raises(QualityGateError) as caught:
+        _pipeline.run_and_report(spark, config, first="publish", last="publish", done=lambda report: None)
+    return data, str(caught.value)
+
+
+def test_a_figure_outside_its_bound_stops_publishing_with_what_was_judged(gated, figures):
+    data, said = gated
+    assert not _storage.exists(data, tables.PERSONA) and not (data / "export").exists()
+    assert f"BR uf x race: {figures['SE', 'uf x race']['ratio']:.4g} times its floor (bound 2.5)" in said
+
+
+def test_brazil_is_measured_anew_when_its_figures_were_of_other_states(spark, gated):
+    data, _ = gated
+    rows = _storage.read(spark, data, tables.METRIC).where("uf = 'BR'").collect()
+    assert {row["n"] for row in rows if row["name"] == "uf x race"} == {120}
+    assert _rule_check.TOTAL in {row["name"] for row in rows}
+
+
+def test_what_the_gate_refused_is_in_the_report(gated):
+    data, said = gated
+    assert (data / "report" / "index.html").exists()
+    rows = json.loads((data / "report" / "metrics.json").read_text(encoding="utf-8"))
+    failed = {f"{row['uf']} {row['name']}" for row in rows if row["passed"] is False}
+    assert {"BR uf x race", "SE uf x race"} <= failed
+    assert said.startswith(f"The quality gate refuses {len(failed)} figure(s)")
 
 
 def test_a_pyramid_is_in_shares_of_everyone_and_widest_at_its_largest_band():
