@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
@@ -35,10 +37,13 @@ class Block:
 
 @dataclass(frozen=True)
 class ModelTables:
-    """Rows of core_model__node, core_model__cpd and core_model__block of some states."""
+    """Rows of core_model__node, core_model__cpd and core_model__block of some states.
+
+    The cells stay in Arrow: as a column of Python arrays they would take ten times as long.
+    """
 
     nodes: pd.DataFrame
-    cpd: pd.DataFrame
+    cpd: pa.Table
     blocks: pd.DataFrame
 
     def values(self, node: str) -> tuple[str, ...]:
@@ -64,16 +69,16 @@ class ModelTables:
     def _node(self, row: object, uf: str) -> NodeTable:
         name, parents = row.node, tuple(p for p in row.parents if p != "uf")  # type: ignore[attr-defined]
         where = uf if "uf" in row.parents else NATIONAL  # type: ignore[attr-defined]
-        rows = self.cpd[(self.cpd["node"] == name) & (self.cpd["uf"] == where)].sort_values("cell_index")
+        rows = self._cells(name, where)
         shape = tuple(len(self._domains[p]) for p in parents)
         if len(rows) != int(np.prod(shape)):
             raise FitError(f"core_model__cpd: {name} of {where} has {len(rows)} cells, expected {int(np.prod(shape))}.")
-        table = np.stack(rows["probabilities"].to_numpy()).reshape(*shape, -1)
+        table = rows["probabilities"].combine_chunks().flatten().to_numpy().reshape(*shape, -1)
         if not np.abs(table.sum(axis=-1) - 1).max() <= 1e-6:  # so that a NaN is refused too
             raise FitError(f"{name} of {where}: a cell of core_model__cpd does not sum to 1.", node=name, uf=where)
 
         def known(column: str) -> Array | None:
-            values = rows[column].to_numpy(dtype=float)
+            values = rows[column].to_numpy().astype(float)
             return None if np.isnan(values).all() else values.reshape(shape)
 
         return NodeTable(
@@ -86,6 +91,23 @@ class ModelTables:
             effective_persons=known("effective_persons"),
             prior_share=known("prior_share"),
         )
+
+    @cached_property
+    def _places(self) -> dict[tuple[str, str], NDArray[np.int64]]:
+        """Rows of `cpd` by node and state, each in the order of its cells."""
+        node, uf = (pc.dictionary_encode(self.cpd[name].combine_chunks()) for name in ("node", "uf"))
+        of_node, of_uf = (column.indices.to_numpy() for column in (node, uf))
+        order = np.lexsort((self.cpd["cell_index"].to_numpy(), of_uf, of_node))
+        key = (of_node * np.int64(len(uf.dictionary)) + of_uf)[order]
+        starts = np.flatnonzero(np.diff(key, prepend=-1))
+        nodes, ufs = node.dictionary.to_pylist(), uf.dictionary.to_pylist()
+        return {
+            (nodes[key[start] // len(ufs)], ufs[key[start] % len(ufs)]): part
+            for start, part in zip(starts, np.split(order, starts[1:]), strict=True)
+        }
+
+    def _cells(self, node: str, where: str) -> pa.Table:
+        return self.cpd.take(self._places.get((node, where), np.zeros(0, dtype=np.int64)))
 
     def block(self, uf: str) -> Block:
         """The census blocks of one state.
@@ -110,7 +132,7 @@ def read(spark: SparkSession, data_dir: Path, ufs: Sequence[str]) -> ModelTables
     """Read the model of some states."""
     return ModelTables(
         _storage.read(spark, data_dir, tables.NODE).toPandas(),
-        _storage.read(spark, data_dir, tables.CPD, [*ufs, NATIONAL]).drop("cell").toPandas(),
+        _storage.read(spark, data_dir, tables.CPD, [*ufs, NATIONAL]).drop("cell").toArrow(),
         _storage.read(spark, data_dir, tables.BLOCK, ufs).toPandas(),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from census import block, codes, model, network
@@ -54,7 +55,7 @@ def variables() -> dict[str, Variable]:
     ]
     stored = ModelTables(
         pd.DataFrame(listed),
-        pd.concat([network.rows(node, model.DOMAINS).to_pandas() for node in TABLES.values()]),
+        pa.concat_tables([network.rows(node, model.DOMAINS) for node in TABLES.values()]),
         pd.DataFrame(rows, columns=["uf", "municipality_code", "sex", "age_band", "persons"]),
     )
     return {variable.name: variable for variable in _sample_tables._variables(stored, "AC", SPEC)}
