@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from census import codes, held_out, tables
@@ -45,38 +46,37 @@ _COUNTED = ("family", "level", "uf", "cell_index", "value_index", "weight_person
 def read(spark: SparkSession, data_dir: Path) -> NationalInputs:
     """Read the inputs of the national half (all of Brazil)."""
 
-    def frame(table: Table) -> pd.DataFrame:
-        return _storage.read(spark, data_dir, table).toPandas()
+    def table(declared: Table) -> Callable[[], DataFrame]:
+        return lambda: _storage.read(spark, data_dir, declared)
 
-    ages = (
-        _storage.read(spark, data_dir, tables.AGE_SEX)
-        .where("source = 'census2022_age'")
-        .groupBy("uf", "age_years")
-        .agg(F.sum("persons").alias("persons"))
-        .toPandas()
-    )
-    counts = _storage.read(spark, data_dir, tables.COUNT)
-    cod = tuple(
-        sorted(
-            row[0]
-            for row in counts.where("family = 'occupation_cod' AND level = 'br'").select("value").distinct().collect()
-        )
-    )
+    def ages() -> DataFrame:
+        people = table(tables.AGE_SEX)().where("source = 'census2022_age'")
+        return people.groupBy("uf", "age_years").agg(F.sum("persons").alias("persons"))
+
+    def base_groups() -> DataFrame:
+        return table(tables.COUNT)().where("family = 'occupation_cod' AND level = 'br'").select("value").distinct()
+
+    single: dict[str, Callable[[], DataFrame]] = {
+        "counts": lambda: table(tables.COUNT)().where("level = 'uf'").select(*_COUNTED),
+        "cod": base_groups,
+        "ages": ages,
+        "places": table(tables.PLACE),
+        "education": table(tables.EDUCATION_JOINT),
+        "surveys": table(tables.SMALL_SURVEY),
+        "candidates": table(tables.MARITAL_SEED),
+        "voters": table(tables.MARITAL_VOTER),
+        "religion": table(tables.RELIGION),
+        "published": table(tables.PUBLISHED),
+        "mei": table(tables.MEI_SHARE),
+        "occupations": table(tables.OCCUPATION_2026),
+        "occupied": table(tables.OCCUPIED_2026),
+        "income_points": table(tables.INCOME_POINT),
+        "design_effects": table(tables.DESIGN_EFFECT),
+    }
+    found = dict(zip(single, _storage.frames(*single.values()), strict=True))
+    cod = tuple(sorted(found.pop("cod")["value"]))
     return NationalInputs(
-        places=frame(tables.PLACE),
-        ages=ages,
-        education=frame(tables.EDUCATION_JOINT),
-        counts=counts.where("level = 'uf'").select(*_COUNTED).toPandas(),
-        surveys=frame(tables.SMALL_SURVEY),
-        candidates=frame(tables.MARITAL_SEED),
-        voters=frame(tables.MARITAL_VOTER),
-        religion=frame(tables.RELIGION),
-        published=fitted_figures(frame(tables.PUBLISHED)),
-        mei=frame(tables.MEI_SHARE),
-        occupations=frame(tables.OCCUPATION_2026),
-        occupied=frame(tables.OCCUPIED_2026),
-        income_points=frame(tables.INCOME_POINT),
-        design_effects=frame(tables.DESIGN_EFFECT),
+        **found | {"published": fitted_figures(found["published"])},
         cod=cod,
         group_of_cod=np.array([codes.COD_GROUP_OF_DIGIT[int(code[0])] for code in cod]),
     )

@@ -201,11 +201,25 @@ def fit_rows(measured: Sequence[Fit]) -> Iterator[dict[str, object]]:
             }
 
 
+# The last comparison of this process: in a run, `validate` makes it and the report shows it.
+_last: dict[tuple[object, ...], list[Fit]] = {}
+
+
 def fits(spark: SparkSession, config: Config, ufs: list[str]) -> list[Fit]:
     """Every declared table of the sampled persons beside its target.
 
     Targets that count adults are compared with the sampled adults; those of the census numbering with everyone sampled.
     """
+    read = (tables.ATTRIBUTE, tables.ALLOCATION, tables.CPD, tables.BLOCK)
+    versions = [_storage.version(spark, config.data_dir, table) for table in read]
+    key = (config.data_dir, config.sample.min_age_years, *ufs, *versions)
+    if key not in _last:
+        _last.clear()
+        _last[key] = _measured(spark, config, ufs)
+    return _last[key]
+
+
+def _measured(spark: SparkSession, config: Config, ufs: list[str]) -> list[Fit]:
     minimum = config.sample.min_age_years
     adults = next((a for a in codes.AGE_BAND_STARTS if a >= max(minimum, ADULT_AGE_YEARS) and a != 20), None)
     people = _storage.read(spark, config.data_dir, tables.ATTRIBUTE, ufs).where(F.col("age_years") >= minimum)

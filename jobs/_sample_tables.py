@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from census import axes, codes, model, names, seeds, tables
 from census.errors import FitError
+from census.tables import Table
 from conf.settings import Node
 from jobs import _model_tables, _storage
 from jobs._model_tables import ModelTables
@@ -55,10 +57,12 @@ def read(
 ) -> SampleTables:
     """Build the tables of the chosen states."""
     stored = _model_tables.read(spark, data_dir, ufs)
-    allocated = _storage.read(spark, data_dir, tables.ALLOCATION, ufs).orderBy("uf", "order").toPandas()
-    occupations = (
-        _storage.read(spark, data_dir, tables.OCCUPATION).toPandas().sort_values(["occupation_cod", "occupation_cbo"])
+    allocated, occupations, surnames, singles, pairs, structure, suffixes, norms, correlations = _storage.frames(
+        lambda: _storage.read(spark, data_dir, tables.ALLOCATION, ufs).orderBy("uf", "order"),
+        *(_reader(spark, data_dir, table) for table in _SMALL),
     )
+    occupations = occupations.sort_values(["occupation_cod", "occupation_cbo"])
+    surnames = surnames.sort_values("surname", ignore_index=True)
     cod = list(stored.values("occupation_cod"))
     # Slots of titles: two words a row, woman's and man's; their index is 2 * row + sex.
     titles = _titles(occupations, cod)
@@ -66,8 +70,7 @@ def read(
     vectors = seeds.directions()
     streams = [seeds.ORDER, INCOME_POINT, TITLE, *(node.number for node in spec.values() if node.number is not None)]
     states, naming = [], []
-    shared = _shared_names(spark, data_dir)
-    surnames = _storage.read(spark, data_dir, tables.SURNAME).orderBy("surname").toPandas()
+    shared = _shared_names(singles, pairs, structure, suffixes)
     for uf in ufs:
         code = codes.STATE_OF[uf].code
         rows = allocated[allocated["uf"] == uf]
@@ -112,8 +115,25 @@ def read(
         surname_with_particle=with_particle,
         suffix=shared.suffix_words,
     )
-    means, root = _traits(spark, data_dir)
+    means, root = _traits(norms, correlations)
     return SampleTables(states, naming, words, means, root)
+
+
+# Small tables of all of Brazil, in the order in which they are read.
+_SMALL = (
+    tables.OCCUPATION,
+    tables.SURNAME,
+    tables.FIRST_NAME,
+    tables.SECOND_NAME,
+    tables.NAME_STRUCTURE,
+    tables.NAME_SUFFIX,
+    tables.TRAIT_NORM,
+    tables.TRAIT_CORRELATION,
+)
+
+
+def _reader(spark: SparkSession, data_dir: Path, table: Table) -> Callable[[], DataFrame]:
+    return lambda: _storage.read(spark, data_dir, table)
 
 
 def _variables(stored: ModelTables, uf: str, spec: dict[str, Node]) -> tuple[Variable, ...]:
@@ -183,11 +203,10 @@ class _SharedNames:
     suffix_words: list[str]
 
 
-def _shared_names(spark: SparkSession, data_dir: Path) -> _SharedNames:
-    singles = _storage.read(spark, data_dir, tables.FIRST_NAME).toPandas()
-    pairs = _storage.read(spark, data_dir, tables.SECOND_NAME).toPandas()
-    structure = _storage.read(spark, data_dir, tables.NAME_STRUCTURE).toPandas()
-    suffixes = _storage.read(spark, data_dir, tables.NAME_SUFFIX).toPandas().sort_values(["region", "suffix"])
+def _shared_names(
+    singles: pd.DataFrame, pairs: pd.DataFrame, structure: pd.DataFrame, suffixes: pd.DataFrame
+) -> _SharedNames:
+    suffixes = suffixes.sort_values(["region", "suffix"])
     first_words = sorted(set(singles["first_name"]) | set(pairs["first_name"]))
     place = {word: i for i, word in enumerate(first_words)}
     second_words = sorted(set(pairs["second_name"]))
@@ -266,15 +285,10 @@ def _names(shared: _SharedNames, surnames: pd.DataFrame, uf: str, seed: int) -> 
     )
 
 
-def _traits(spark: SparkSession, data_dir: Path) -> tuple[Array, Array]:
-    norms = _storage.read(spark, data_dir, tables.TRAIT_NORM).toPandas().sort_values("age_group")
+def _traits(norms: pd.DataFrame, correlations: pd.DataFrame) -> tuple[Array, Array]:
+    norms = norms.sort_values("age_group")
     means = np.stack([norms[norms["sex"] == sex][list(codes.TRAITS)].to_numpy(dtype=float) for sex in codes.SEXES])
-    matrix = (
-        _storage.read(spark, data_dir, tables.TRAIT_CORRELATION)
-        .toPandas()
-        .set_index("trait")
-        .loc[list(codes.TRAITS), list(codes.TRAITS)]
-    )
+    matrix = correlations.set_index("trait").loc[list(codes.TRAITS), list(codes.TRAITS)]
     try:
         root = np.linalg.cholesky(matrix.to_numpy(dtype=float))
     except np.linalg.LinAlgError as error:

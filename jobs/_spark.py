@@ -72,6 +72,8 @@ def start(
         .config("spark.sql.ansi.enabled", "true")
         .config("spark.sql.execution.arrow.pyspark.enabled", "true")
         .config("spark.sql.execution.arrow.maxRecordsPerBatch", "65536")
+        # Rows are kept for minutes, on one machine or many: to pack them takes longer than to read them once more.
+        .config("spark.sql.inMemoryColumnarStorage.compressed", "false")
         # A speculative twin of a task that asks the language model would pay for every token again.
         .config("spark.speculation", "false")
     )

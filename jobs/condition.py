@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from pyspark.sql import DataFrame, SparkSession
@@ -16,6 +17,7 @@ from pyspark.sql import functions as F
 
 from census import codes, counts, design_effects, harmonise, model, tables
 from census.counts import Family
+from census.tables import Table
 from conf import settings
 from conf.settings import Config
 from jobs import _cli, _runlog, _storage
@@ -49,25 +51,26 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         built = build(people, families, cod_of(people), config.condition.design_upa_share)
         partitions = config.spark.shuffle_partitions
         report.progress("counting families for states, regions and Brazil")
-        _storage.replace_all(
-            built.counts.repartition(partitions, "uf"), config.data_dir, tables.COUNT, metadata=report.metadata
-        )
-        _storage.replace_all(
-            built.income_points.coalesce(1), config.data_dir, tables.INCOME_POINT, metadata=report.metadata
-        )
+
+        def store(frame: DataFrame, table: Table) -> None:
+            _storage.replace_all(frame, config.data_dir, table, metadata=report.metadata)
+
+        # Three readings of the same kept rows, and of the survey: what one leaves of the cores another takes.
+        with ThreadPoolExecutor(2) as pool:
+            counted = pool.submit(store, built.counts.repartition(partitions, "uf"), tables.COUNT)
+            points = pool.submit(store, built.income_points.coalesce(1), tables.INCOME_POINT)
+            effects = design_effects.design_effects(built.upa_sums.toPandas())
+            store(spark.createDataFrame(effects, tables.DESIGN_EFFECT.schema).coalesce(1), tables.DESIGN_EFFECT)
+            counted.result()
+            points.result()
+        built.rows.unpersist()
         # From the table, not from the plan: the persons are read once.
         stored = _storage.read(spark, config.data_dir, tables.COUNT)
         # A cell of the earning family is hardly ever more than one person: no law to read.
         lawful = stored.where("family != 'earning_class'")
-        report.progress("estimating design effects")
-        effects = design_effects.design_effects(built.upa_sums.toPandas())
-        frame = spark.createDataFrame(effects, tables.DESIGN_EFFECT.schema).coalesce(1)
-        _storage.replace_all(frame, config.data_dir, tables.DESIGN_EFFECT, metadata=report.metadata)
-        built.rows.unpersist()
+        report.progress("conditional tables")
         conditionals = counts.conditionals(lawful, design_effects.by_family(effects, families))
-        _storage.replace_all(
-            conditionals.repartition(partitions, "uf"), config.data_dir, tables.CONDITIONAL, metadata=report.metadata
-        )
+        store(conditionals.repartition(partitions, "uf"), tables.CONDITIONAL)
         report.rows_in, report.rows_out = people.count(), stored.count()
     return report
 

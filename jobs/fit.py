@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -45,13 +47,17 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         effects = design_effects.by_family(inputs.design_effects, [*spec, *counts.FURTHER])
         zeros = _rule_check.packaged()
         census = _national.census_block(inputs, spec, effects, zeros)
-        if _states.NATIONAL in report.todo:
-            report.progress("fitting the network for Brazil")
-            _store_national(spark, config, inputs, _national.build(inputs, census, spec, effects, zeros), spec, report)
         ufs = [uf for uf in report.todo if uf != _states.NATIONAL]
-        if ufs:
-            _number(spark, config, women_targets(inputs.education), ufs, report)
-            _rake_blocks(spark, config, inputs.places.assign(rural=census.rural), census.states, ufs, report)
+        # The states' numbering and blocks are made on the executors while the driver fits the country.
+        with ThreadPoolExecutor(1) as pool:
+            of_states = pool.submit(_store_states, spark, config, inputs, census, ufs, report) if ufs else None
+            rows = 0
+            if _states.NATIONAL in report.todo:
+                report.progress("fitting the network for Brazil")
+                rows = _store_national(
+                    spark, config, inputs, _national.build(inputs, census, spec, effects, zeros), spec, report
+                )
+            report.rows_out = rows + (of_states.result() if of_states else 0)
     return report
 
 
@@ -62,7 +68,7 @@ def _store_national(
     nodes: Sequence[NodeTable],
     spec: dict[str, Node],
     report: RunReport,
-) -> None:
+) -> int:
     domains = _national.domains_of(inputs.cod)
     network.check(nodes, domains)
     listed = [
@@ -72,7 +78,9 @@ def _store_national(
     frame = spark.createDataFrame(listed, tables.NODE.schema).coalesce(1)
     _storage.replace_all(frame, config.data_dir, tables.NODE, metadata=report.metadata)
     rows = pa.concat_tables([network.rows(node, domains) for node in nodes])
-    frame = spark.createDataFrame(rows, tables.CPD.schema).repartition(config.spark.shuffle_partitions, "uf")
+    # The rows of a state follow each other: slices of the whole, no shuffle.
+    rows = rows.take(pa.array(np.argsort(pc.dictionary_encode(rows["uf"].combine_chunks()).indices, kind="stable")))
+    frame = spark.createDataFrame(rows, tables.CPD.schema)
     _storage.replace_all(frame, config.data_dir, tables.CPD, metadata=report.metadata)
     evidence = spark.createDataFrame(_evidence(nodes, _national.split_grades(inputs)), tables.EVIDENCE.schema).coalesce(
         1
@@ -80,20 +88,33 @@ def _store_national(
     _storage.replace_all(evidence, config.data_dir, tables.EVIDENCE, metadata=report.metadata)
     text = network.to_json(nodes, domains, model_version=_states.model_version(config))
     _storage.write_text(config.data_dir, "model/network.json", text)
-    report.rows_out = len(rows)
     probabilities = sum(int((node.table > 0).sum()) for node in nodes)
     report.progress(f"{len(nodes)} nodes, {probabilities:,} probabilities")
+    return len(rows)
+
+
+def _store_states(
+    spark: SparkSession,
+    config: Config,
+    inputs: _fit_inputs.NationalInputs,
+    census: _national.Census,
+    ufs: list[str],
+    report: RunReport,
+) -> int:
+    rows = _number(spark, config, women_targets(inputs.education), ufs, report)
+    _rake_blocks(spark, config, inputs.places.assign(rural=census.rural), census.states, ufs, report)
+    return rows
 
 
 # --------------------------------------------------------------------------------------------- the numbering
-def _number(spark: SparkSession, config: Config, women: Array, ufs: list[str], report: RunReport) -> None:
+def _number(spark: SparkSession, config: Config, women: Array, ufs: list[str], report: RunReport) -> int:
     people = _storage.read(spark, config.data_dir, tables.AGE_SEX, ufs)
     numbered = people.groupBy("uf").applyInPandas(_numberer(women), tables.ALLOCATION.schema)
     _storage.replace_states(numbered, config.data_dir, tables.ALLOCATION, ufs, metadata=report.metadata)
     stored = _storage.read(spark, config.data_dir, tables.ALLOCATION, ufs)
     persons, rows = stored.agg(F.sum("persons"), F.count("*")).first() or (0, 0)
-    report.rows_out = (report.rows_out or 0) + rows
     report.progress(f"{persons:,} persons of {len(ufs)} states numbered")
+    return int(rows)
 
 
 def _numberer(women: Array) -> Callable[[pd.DataFrame], pd.DataFrame]:

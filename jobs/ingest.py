@@ -234,13 +234,8 @@ def _write(frames: Mapping[Table, DataFrame], config: Config, metadata: Mapping[
     def one(item: tuple[Table, DataFrame]) -> None:
         table, frame = item
         columns = frame.select(*[F.col(c.name).cast(c.type).alias(c.name) for c in table.columns])
-        # Two files a state at most: rows of a state stay together.
-        shuffled = (
-            columns.repartition(config.spark.shuffle_partitions, "uf")
-            if "uf" in table.partition_by
-            else columns.coalesce(1)
-        )
-        _storage.replace_all(shuffled, config.data_dir, table, metadata=metadata)
+        # A source is read by one task, and the tables are written beside each other: to shuffle one would only cost.
+        _storage.replace_all(columns.coalesce(1), config.data_dir, table, metadata=metadata)
         report.progress("tables written", next(done), len(frames))
 
     # The small tables are bound by commits, not by work: several at a time.
