@@ -396,23 +396,20 @@ def _outside(
     printed = set(shares["religion"])
     faith["religion"] = [value if value in printed else _OTHER_RELIGION for value in faith["religion"]]
     faith = faith.groupby(["uf", "religion"], as_index=False)["have"].sum()
-    digit = F.substring("occupation_cod3", 1, 1)
-    survey = _storage.read(spark, data_dir, tables.OCCUPATION_2026).where(F.col("uf").isin(ufs))
-    counted = (
-        survey.groupBy("uf", harmonise.occupation_group(F.concat(digit, F.lit("xxx"))).alias("occupation_group"))
-        .agg(F.sum("persons").alias("persons"), F.sum("weight_squared").alias("squares"))
-        .toPandas()
-    )
-    totals = counted.groupby("uf")[["persons", "squares"]].sum()
-    effective = (
-        totals["persons"] ** 2 / totals["squares"] / _model_tables.margin_effect(spark, data_dir, "occupation_group")
-    )
+    survey = _storage.read(spark, data_dir, tables.OCCUPATION_2026).where(F.col("uf").isin(ufs)).toPandas()
+    survey["occupation_group"] = [
+        codes.OCCUPATION_GROUPS[codes.COD_GROUP_OF_DIGIT[int(code[0])]] for code in survey["occupation_cod3"]
+    ]
+    counted = survey.groupby(["uf", "occupation_group"], as_index=False)[["persons", "weight_squared"]].sum()
+    totals = counted.groupby("uf")[["persons", "weight_squared"]].sum()
+    design_effect = _model_tables.margin_effect(spark, data_dir, "occupation_group")
+    effective = totals["persons"] ** 2 / totals["weight_squared"] / design_effect
     return [
         _fit(("zone",), have["zone",], homes, HOUSEHOLDS, grades["zone"], against="households"),
         _fit(("religion",), faith, shares, SHARES, grades["religion"], against="published shares"),
         _fit(
             ("occupation_group",),
-            have["occupation_group",],
+            _of_subgroups(have["occupation_cod",], survey),
             counted,
             SURVEY,
             grades["occupation_group"],
@@ -420,6 +417,18 @@ def _outside(
             target_persons=effective.to_dict(),
         ),
     ]
+
+
+def _of_subgroups(workers: pd.DataFrame, survey: pd.DataFrame) -> pd.DataFrame:
+    """Workers by group, of the subgroups (three digits of COD) that the state's survey prints: the rest has no target.
+
+    Args:
+        workers: `uf`, `occupation_cod`, `have`.
+        survey: `uf`, `occupation_cod3`, `occupation_group`.
+    """
+    coded = workers.assign(occupation_cod3=workers["occupation_cod"].str[:3])
+    printed = coded.merge(survey[["uf", "occupation_cod3", "occupation_group"]], on=["uf", "occupation_cod3"])
+    return printed.groupby(["uf", "occupation_group"], as_index=False)["have"].sum()
 
 
 def _row(uf: object, family: str, name: str, value: object, n: object, source: str | None = None) -> dict[str, object]:

@@ -276,6 +276,20 @@ def test_a_survey_target_has_a_higher_floor_than_a_model_of_the_same_shares(figu
     assert survey["floor"] == pytest.approx(expected["floor"] * math.sqrt(1 + 20 / (20 / 1.75)))
 
 
+def test_workers_of_a_subgroup_that_the_survey_does_not_print_have_no_target():
+    workers = pd.DataFrame(
+        {
+            "uf": ["AC", "AC", "AC", "SE"],
+            "occupation_cod": ["2221", "2250", "5111", "2221"],
+            "have": [3.0, 4.0, 5.0, 6.0],
+        }
+    )
+    groups = [codes.OCCUPATION_GROUPS[1], codes.OCCUPATION_GROUPS[4]]
+    survey = pd.DataFrame({"uf": "AC", "occupation_cod3": ["222", "511"], "occupation_group": groups})
+    found = _metrics._of_subgroups(workers, survey)
+    assert found.values.tolist() == [["AC", groups[0], 3], ["AC", groups[1], 5]]
+
+
 def test_shares_of_mentions_are_of_the_state_s_records(figures):
     assert figures["AC", "share of records that name the state"]["value"] == pytest.approx(39 / 40)
     assert figures["BR", "share of records that name the state"]["value"] == pytest.approx(159 / 160)
