@@ -9,6 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from census.held_out_fit import CodedFamily, Persons
+
 Array = NDArray[np.float64]
 
 
@@ -111,6 +113,42 @@ def residual_information(counts: Array, squares: Array, *, design_effect: float 
     speaks = freedom > 0
     floor = float((cell[speaks] / total * freedom[speaks] / (2 * n_eff[speaks] * np.log(2))).sum())
     return Residual(max(bits, 0.0), floor, float(n_eff[speaks].sum()))
+
+
+def left_out(persons: Persons, family: CodedFamily, omitted: str, *, design_effect: float) -> Residual | None:
+    """What a variable that is no parent still tells of a family's child, given its parents other than the state.
+
+    The state is left out of the condition: within it most cells hold a person or two, and the floor would say all.
+
+    Args:
+        omitted: Column of `persons`; who lacks it is left out.
+
+    Returns:
+        None where nobody has all of the values.
+    """
+    names = (*family.all_parents, omitted, family.child)
+    chosen = np.ones(len(persons.weights), dtype=bool)
+    if family.universe:
+        chosen &= persons.columns[family.universe] == 1
+    for name in names:
+        chosen &= persons.columns[name] >= 0
+    if not chosen.any():
+        return None
+    cell = np.zeros(int(chosen.sum()), dtype=np.int64)
+    for name in family.all_parents:
+        values, place = np.unique(persons.columns[name][chosen], return_inverse=True)
+        cell = cell * len(values) + place
+    cells, cell = np.unique(cell, return_inverse=True)
+    rows, row = np.unique(persons.columns[omitted][chosen], return_inverse=True)
+    values, value = np.unique(persons.columns[family.child][chosen], return_inverse=True)
+    shape = (len(cells), len(rows), len(values))
+    index = (cell * shape[1] + row) * shape[2] + value
+    weights = persons.weights[chosen]
+
+    def summed(what: Array) -> Array:
+        return np.asarray(np.bincount(index, what, int(np.prod(shape))).reshape(shape), dtype=float)
+
+    return residual_information(summed(weights), summed(weights**2), design_effect=design_effect)
 
 
 def permuted_floor(counts: NDArray[np.int64], *, seed: int, rounds: int = 20) -> float:

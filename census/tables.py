@@ -645,20 +645,23 @@ HELD_OUT = Table(
         Column(
             "kind",
             _S,
-            "estimator (rivals), parent (the network's estimator without one parent), calibration, design_effect.",
-            "kind IN ('estimator', 'parent', 'calibration', 'design_effect')",
+            "estimator (rivals), parent (the network's estimator without one parent), residual (a variable that is no "
+            "parent), calibration, design_effect.",
+            "kind IN ('estimator', 'parent', 'residual', 'calibration', 'design_effect')",
         ),
-        Column("name", _S, "Estimator, dropped parent, or level."),
+        Column("name", _S, "Estimator, dropped parent, variable left out, or level."),
         Column("nats", _D, "Weighted mean of ln P, nats per person; the nearer to 0 the better.").optional(
-            "for calibrations and design effects"
+            "for residuals, calibrations and design effects"
         ),
         Column(
             "value",
             _D,
-            "Estimator: nats behind the network's. Parent: nats lost without it. Calibration: share inside. "
-            "Design effect: itself.",
+            "Estimator: nats behind the network's. Parent: nats lost without it. Residual: bits that the variable "
+            "still tells, given the parents other than the state. Calibration: share inside. Design effect: itself.",
         ),
-        Column("error", _D, "Standard error of `value` over UPAs.").optional("for calibrations and design effects"),
+        Column(
+            "error", _D, "Standard error of `value` over UPAs; of a residual: bits that sampling noise alone shows."
+        ).optional("for calibrations and design effects"),
         Column("rank", _I, "1 is the best estimator of its family.").optional("but for estimators"),
         Column("rows", _L, "Persons scored; entries of a calibration; cells of a design effect.", "rows >= 0"),
         Column("note", _S, "How it was set."),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from census import codes, held_out_fit, model, structure, tables
+from census import assumptions, codes, held_out_fit, model, structure, tables
 from census.errors import FitError
 from census.held_out_fit import CodedFamily, Persons
 from conf import settings
@@ -80,6 +80,7 @@ def run(spark: SparkSession, config: Config, *, say: Callable[[str], None]) -> N
     for node, family in found.items():
         say(f"held-out fit of {node}")
         rows += [_estimator_rows(persons, node, family), _parent_rows(persons, node, family)]
+        rows.append(residual_rows(persons, spec, node, family))
     for child, kept, digits in _CALIBRATED:
         say(f"calibration of {child}")
         rows.append(_calibration_row(persons, found, child, kept, digits))
@@ -203,6 +204,25 @@ def _parent_rows(persons: Persons, node: str, family: CodedFamily) -> pd.DataFra
     found = held_out_fit.without_parent(persons, family, design_effect=CELL_DESIGN_EFFECT)
     return found.rename(columns={"parent": "name", "lost": "value", "lost_error": "error"}).assign(
         family=node, kind="parent", note=f"of {', '.join(('uf', *family.all_parents))}"
+    )
+
+
+def residual_rows(persons: Persons, spec: Mapping[str, Node], node: str, family: CodedFamily) -> pd.DataFrame:
+    """The independences that the node asserts of the survey's variables: information left, and its floor."""
+    listed = [_SURVEYED[name][0] if name in _SURVEYED else name for name in spec]
+    earlier = ("sex", "age_band", *listed[: listed.index(family.child)])
+    found = []
+    for omitted in dict.fromkeys(earlier):
+        if omitted not in (*_CODED[1:], "occupation_cod") or omitted in family.all_parents:
+            continue
+        left = assumptions.left_out(persons, family, omitted, design_effect=CELL_DESIGN_EFFECT)
+        if left is not None:
+            found.append(
+                {"name": omitted, "value": left.bits, "error": left.floor, "rows": int(left.effective_persons)}
+            )
+    given = ", ".join(family.all_parents)
+    return pd.DataFrame(found, columns=["name", "value", "error", "rows"]).assign(
+        family=node, kind="residual", note=f"given {given}; bits, not nats; rows are effective persons"
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from census.assumptions import independences, permuted_floor, residual_information
+from census.assumptions import independences, left_out, permuted_floor, residual_information
+from census.held_out_fit import CodedFamily, Persons
 
 
 def test_every_earlier_variable_that_is_no_parent_is_assumed_away(nodes):
@@ -65,3 +66,20 @@ def test_a_cell_with_one_row_tells_nothing():
 def test_a_table_without_weight_is_refused():
     with pytest.raises(ValueError, match="no weight"):
         residual_information(np.zeros((1, 2, 2)), np.zeros((1, 2, 2)))
+
+
+def test_what_a_variable_that_is_no_parent_tells_is_found_above_its_floor():
+    draw = np.random.default_rng(5)
+    persons = 20_000
+    sex, zone = draw.integers(0, 2, persons), draw.integers(0, 2, persons)
+    follows_zone = np.where(draw.random(persons) < 0.8, zone, sex)
+    columns = {"sex": sex, "zone": zone, "race": draw.integers(0, 5, persons), "child": follows_zone}
+    columns["child"] = np.where(np.arange(persons) < 10, -1, columns["child"])
+    unit = np.arange(persons)
+    surveyed = Persons(columns, {}, np.ones(persons), unit, unit)
+    family = CodedFamily("child", ("sex",))
+    told = left_out(surveyed, family, "zone", design_effect=1.0)
+    noise = left_out(surveyed, family, "race", design_effect=1.0)
+    assert told.bits > 0.3 > 100 * told.floor
+    assert noise.bits == pytest.approx(noise.floor, abs=4 * noise.floor)
+    assert told.effective_persons == pytest.approx(persons - 10)
