@@ -86,7 +86,8 @@ def run(spark: SparkSession, config: Config, *, say: Callable[[str], None]) -> N
         rows.append(_calibration_row(persons, found, child, kept, digits))
     say("searching for edges")
     metadata = {"run_id": _locks.run_id(), "job": "evidence"}
-    _replace(spark, config, pd.concat(rows, ignore_index=True), tables.HELD_OUT, metadata)
+    scores = pd.concat([part for part in rows if len(part)], ignore_index=True)
+    _replace(spark, config, scores, tables.HELD_OUT, metadata)
     _replace(spark, config, edges(persons, spec, seed=config.run.seed), tables.EDGE, metadata)
     say("judging by what no fit read")
     _judge.judge(spark, config, config.run.ufs, metadata=metadata)
