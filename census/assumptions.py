@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from census.held_out_fit import CodedFamily, Persons
+from census.held_out_fit import CodedFamily, Persons, known_to, sums
 
 Array = NDArray[np.float64]
 
@@ -126,12 +126,7 @@ def left_out(persons: Persons, family: CodedFamily, omitted: str, *, design_effe
     Returns:
         None where nobody has all of the values.
     """
-    names = (*family.all_parents, omitted, family.child)
-    chosen = np.ones(len(persons.weights), dtype=bool)
-    if family.universe:
-        chosen &= persons.columns[family.universe] == 1
-    for name in names:
-        chosen &= persons.columns[name] >= 0
+    chosen = known_to(persons, family, omitted)
     if not chosen.any():
         return None
     cell = np.zeros(int(chosen.sum()), dtype=np.int64)
@@ -144,11 +139,8 @@ def left_out(persons: Persons, family: CodedFamily, omitted: str, *, design_effe
     shape = (len(cells), len(rows), len(values))
     index = (cell * shape[1] + row) * shape[2] + value
     weights = persons.weights[chosen]
-
-    def summed(what: Array) -> Array:
-        return np.asarray(np.bincount(index, what, int(np.prod(shape))).reshape(shape), dtype=float)
-
-    return residual_information(summed(weights), summed(weights**2), design_effect=design_effect)
+    counts, squares = sums(index, weights, shape), sums(index, weights**2, shape)
+    return residual_information(counts, squares, design_effect=design_effect)
 
 
 def permuted_floor(counts: NDArray[np.int64], *, seed: int, rounds: int = 20) -> float:

@@ -100,12 +100,13 @@ class Part:
         # The square of a person drawn twice is counted twice, not four times: these are two persons.
         squares = weights * self.weights[chosen]
         return (
-            _sums(place, weights, self.shape),
-            _sums(place, squares, self.shape),
+            sums(place, weights, self.shape),
+            sums(place, squares, self.shape),
         )
 
 
-def _sums(place: Integers, weights: Array, shape: tuple[int, ...]) -> Array:
+def sums(place: Integers, weights: Array, shape: tuple[int, ...]) -> Array:
+    """Weights summed by flat place, in an array of that shape."""
     return np.asarray(np.bincount(place, weights, int(np.prod(shape))).reshape(shape), dtype=float)
 
 
@@ -118,12 +119,17 @@ def split_by_upa(upa: Integers, folds: int = FOLDS) -> NDArray[np.int8]:
     return np.asarray(mixed % np.uint64(folds), dtype=np.int8)
 
 
+def known_to(persons: Persons, family: CodedFamily, *further: str) -> NDArray[np.bool_]:
+    """Persons of the family's universe who have a value of each of its variables, and of the `further` ones."""
+    columns = persons.columns
+    known = np.all([columns[name] >= 0 for name in (*family.all_parents, family.child, *further)], axis=0)
+    return np.asarray(known & (columns[family.universe] == 1) if family.universe else known)
+
+
 def parts(persons: Persons, family: CodedFamily) -> list[Part]:
     """The tables of a family: one, or one for each value of `within`. Values that nobody has take no room."""
     columns = persons.columns
-    known = np.all([columns[name] >= 0 for name in (*family.all_parents, family.child)], axis=0)
-    if family.universe:
-        known &= columns[family.universe] == 1
+    known = known_to(persons, family)
     blocks = columns[family.within] if family.within else np.zeros(len(known), dtype=np.int64)
     mean = persons.weights[known].mean()
     folds = split_by_upa(persons.upa)
@@ -436,8 +442,8 @@ class _Observed:
         stratum = np.concatenate([p.stratum[c] for p, c in zip(tables, chosen, strict=True)])
         flat = cell * values + value
         return _Observed(
-            _sums(flat, weight, (cells, values)),
-            _sums(flat, weight**2, (cells, values)),
+            sums(flat, weight, (cells, values)),
+            sums(flat, weight**2, (cells, values)),
             linearised(cell, value, weight, upa, stratum, cells=cells, values=values),
             np.bincount(np.unique(np.stack([cell, upa]), axis=1)[0], minlength=cells).astype(float),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def read(spark: SparkSession, data_dir: Path) -> NationalInputs:
     """Read the inputs of the national half (all of Brazil)."""
 
     def table(declared: Table) -> Callable[[], DataFrame]:
-        return lambda: _storage.read(spark, data_dir, declared)
+        return partial(_storage.read, spark, data_dir, declared)
 
     def ages() -> DataFrame:
         people = table(tables.AGE_SEX)().where("source = 'census2022_age'")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from census import axes, codes, model, names, seeds, tables
 from census.errors import FitError
-from census.tables import Table
 from conf.settings import Node
 from jobs import _model_tables, _storage
 from jobs._model_tables import ModelTables
@@ -59,7 +58,7 @@ def read(
     stored = _model_tables.read(spark, data_dir, ufs)
     allocated, occupations, surnames, singles, pairs, structure, suffixes, norms, correlations = _storage.frames(
         lambda: _storage.read(spark, data_dir, tables.ALLOCATION, ufs).orderBy("uf", "order"),
-        *(_reader(spark, data_dir, table) for table in _SMALL),
+        *(partial(_storage.read, spark, data_dir, table) for table in _SMALL),
     )
     occupations = occupations.sort_values(["occupation_cod", "occupation_cbo"])
     surnames = surnames.sort_values("surname", ignore_index=True)
@@ -130,10 +129,6 @@ _SMALL = (
     tables.TRAIT_NORM,
     tables.TRAIT_CORRELATION,
 )
-
-
-def _reader(spark: SparkSession, data_dir: Path, table: Table) -> Callable[[], DataFrame]:
-    return lambda: _storage.read(spark, data_dir, table)
 
 
 def _variables(stored: ModelTables, uf: str, spec: dict[str, Node]) -> tuple[Variable, ...]:
