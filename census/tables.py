@@ -633,6 +633,15 @@ EVIDENCE = Table(
         Column("source", _S, "Sources."),
         Column("cells", _L, "Parent cells."),
         Column("assumption", _S, "Conditional independence that the network asserts."),
+        Column(
+            "residual_bits",
+            MapType(_S, _D),
+            "Variable assumed independent -> bits that it still tells of surveyed persons, given the parents but the "
+            "state.",
+        ).optional("before `povo fit --evidence`, and for what the survey does not ask"),
+        Column("noise_bits", MapType(_S, _D), "The same variable -> bits that sampling noise alone shows.").optional(
+            "where residual_bits is"
+        ),
     ),
     key=("node",),
     partition_by=(),

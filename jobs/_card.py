@@ -61,7 +61,9 @@ TVD is half the sum of absolute differences of shares; the floor is what as many
 
 Grade A: a census joint; B: large survey microdata; C: small samples and published margins.
 
-{% for e in evidence %}- `{{ e.node }}` (grade {{ e.grade }}; {{ e.source }}): {{ e.assumption }}.
+{% for e in evidence %}- `{{ e.node }}` (grade {{ e.grade }}; {{ e.source }}): {{ e.assumption }}.{% if e.residual_bits %} \
+Bits left in the survey, beside those of noise: {% for name, bits in e.residual_bits.items() %}{{ name }} \
+{{ "%.4f"|format(bits) }} ({{ "%.4f"|format(e.noise_bits[name]) }}){{ "" if loop.last else ", " }}{% endfor %}.{% endif %}
 {% endfor %}
 ## Use
 

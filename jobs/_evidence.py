@@ -1,12 +1,13 @@
 """Evidence: how well the network's tables foresee persons that they have not seen, and which edges the data show.
 
 Reads   core_pnadc__person
-Writes  core_model__held_out, core_model__edge (national), core_model__judgement (`povo fit --evidence`, a few minutes)
+Writes  core_model__held_out, core_model__edge (national), core_model__judgement, and the residuals of
+        core_model__evidence (`povo fit --evidence`, some minutes)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -88,6 +89,12 @@ def run(spark: SparkSession, config: Config, *, say: Callable[[str], None]) -> N
     metadata = {"run_id": _locks.run_id(), "job": "evidence"}
     scores = pd.concat([part for part in rows if len(part)], ignore_index=True)
     _replace(spark, config, scores, tables.HELD_OUT, metadata)
+    known = [row.asDict() for row in _storage.read(spark, config.data_dir, tables.EVIDENCE).collect()]
+    told = with_residuals(known, scores)
+    frame = spark.createDataFrame(
+        [tuple(row[name] for name in tables.EVIDENCE.column_names) for row in told], tables.EVIDENCE.schema
+    )
+    _storage.replace_all(frame.coalesce(1), config.data_dir, tables.EVIDENCE, metadata=metadata)
     _replace(spark, config, edges(persons, spec, seed=config.run.seed), tables.EDGE, metadata)
     say("judging by what no fit read")
     _judge.judge(spark, config, config.run.ufs, metadata=metadata)
@@ -225,6 +232,17 @@ def residual_rows(persons: Persons, spec: Mapping[str, Node], node: str, family:
     return pd.DataFrame(found, columns=["name", "value", "error", "rows"]).assign(
         family=node, kind="residual", note=f"given {given}; bits, not nats; rows are effective persons"
     )
+
+
+def with_residuals(evidence: Sequence[Mapping[str, object]], scores: pd.DataFrame) -> list[dict[str, object]]:
+    """Rows of `core_model__evidence` with what the residuals among `scores` say of each node; null where none does."""
+    found = scores[scores["kind"] == "residual"]
+    rows = []
+    for row in evidence:
+        own = found[found["family"] == row["node"]].set_index("name")
+        bits = own["value"].astype(float).to_dict() or None
+        rows.append({**row, "residual_bits": bits, "noise_bits": own["error"].astype(float).to_dict() or None})
+    return rows
 
 
 def _calibration_row(

@@ -281,10 +281,8 @@ def _raker(states: Array, config: Config) -> Callable[[pd.DataFrame], pd.DataFra
     return rake
 
 
-def _evidence(
-    nodes: Sequence[NodeTable], splits: Mapping[str, tuple[str, str]]
-) -> list[tuple[str, str, str, str, int, str]]:
-    rows = []
+def _evidence(nodes: Sequence[NodeTable], splits: Mapping[str, tuple[str, str]]) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
     earlier = ["uf", "municipality", "sex", "age_band"]
     for node in nodes:
         in_block = {"municipality"} if node.name in model.BLOCK_NODES else set()
@@ -293,10 +291,10 @@ def _evidence(
             f"{node.name} is independent of {', '.join(others)} given {', '.join(node.parents)}" if others else "none"
         )
         cells = int(np.prod(node.table.shape[:-1]))
-        rows.append((node.name, ", ".join(node.parents), node.grade, node.source, cells, assumption))
+        rows.append((node.name, ", ".join(node.parents), node.grade, node.source, cells, assumption, None, None))
         earlier.append(node.name)
     for name, (grade, source) in splits.items():
-        rows.append((name, "", grade, source, 0, "none"))
+        rows.append((name, "", grade, source, 0, "none", None, None))
     return rows
 
 

@@ -53,6 +53,8 @@ class Findings:
         fits: Tables beside their targets, of the whole sample.
         metrics: Rows of `ops_quality__metric`.
         evidence: Rows of `core_model__evidence`.
+        held_out: Rows of `core_model__held_out`; none before `povo fit --evidence`.
+        judgement: Rows of `core_model__judgement`; likewise.
         rejections: `uf`, `reason_code`, `answers` (rejected for that reason).
         answers: Answers of the language model that are stored.
         runs: Rows of `ops_pipeline__run`, oldest first.
@@ -64,6 +66,8 @@ class Findings:
     fits: list[Fit]
     metrics: list[Row]
     evidence: list[Row]
+    held_out: list[Row]
+    judgement: list[Row]
     rejections: list[Row]
     answers: int
     runs: list[Row]
@@ -116,6 +120,9 @@ def build(findings: Findings) -> str:
         sections=[_section(str(state["uf"]), findings, comparisons) for state in findings.states],
         figures={(m["family"], m["name"], m["uf"]): m for m in findings.metrics},
         evidence=findings.evidence,
+        rivals=_rivals(findings.held_out),
+        calibration=[row for row in findings.held_out if row["kind"] == "calibration"],
+        judgement=findings.judgement,
         rejections=_reasons(findings.rejections),
         answers=findings.answers,
         stages=stages(findings.runs),
@@ -237,6 +244,8 @@ def _gather(spark: SparkSession, config: Config, asked: Sequence[str] | None) ->
         fits=measured,
         metrics=_stored(spark, config, states, runs) or _metrics.figures(spark, config, ufs, _locks.run_id(), measured),
         evidence=sorted(evidence, key=lambda row: order.get(str(row["node"]), len(order))),
+        held_out=_rows(spark, config, tables.HELD_OUT),
+        judgement=sorted(_rows(spark, config, tables.JUDGEMENT), key=lambda row: (row["source"], row["figure"])),
         rejections=_rejections(spark, config, ufs),
         answers=_storage.read(spark, data_dir, answers, ufs).count() if _storage.exists(data_dir, answers) else 0,
         runs=runs,
@@ -249,6 +258,23 @@ def _rows(spark: SparkSession, config: Config, table: tables.Table) -> list[Row]
     if not _storage.exists(config.data_dir, table):
         return []
     return [row.asDict() for row in _storage.read(spark, config.data_dir, table).collect()]
+
+
+def _rivals(held_out: Sequence[Row]) -> list[Row]:
+    """One row a family: `family`, `nats` of the network's own estimator, and `behind`: rival -> nats behind it."""
+    families: dict[str, list[Row]] = {}
+    for row in held_out:
+        if row["kind"] == "estimator":
+            families.setdefault(row["family"], []).append(row)
+    return [
+        {
+            "family": family,
+            "nats": max(row["nats"] for row in rows),
+            "first": min(rows, key=lambda row: row["rank"])["name"],
+            "behind": {row["name"]: row["value"] for row in sorted(rows, key=lambda row: row["rank"])},
+        }
+        for family, rows in families.items()
+    ]
 
 
 def _stored(spark: SparkSession, config: Config, states: Mapping[str, Row], runs: Sequence[Row]) -> list[Row]:

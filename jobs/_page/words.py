@@ -10,6 +10,7 @@ from jobs import _metrics
 
 VARIABLES = {
     "uf": "estado",
+    "region": "região",
     "municipality": "município",
     "municipality_code": "município",
     "age_class": "classe de idade",
@@ -32,6 +33,15 @@ VARIABLES = {
     "may_be_mei": "possibilidade de ser MEI",
     "is_mei": "MEI",
     "income_band": "renda",
+}
+# Rivals of the model's estimator, the nearest kin first.
+ESTIMATORS = {
+    "rake, then shrink": "margens, depois encolher",
+    "national": "tabela do Brasil",
+    "saturated by state": "saturada por estado",
+    "BDeu(10)": "BDeu (10)",
+    "MLE": "máxima verossimilhança",
+    "independence": "independência",
 }
 # What the values past the first few are, together.
 MANY = {"municipality_code": "municípios", "occupation_cod": "ocupações"}

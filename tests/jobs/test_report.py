@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -22,7 +23,7 @@ from census import codes, model, tables
 from census.errors import QualityGateError, SchemaError
 from conf import settings
 from conf.settings import STAGES, Config
-from jobs import _metrics, _pipeline, _rule_check, _states, _storage, report
+from jobs import _evidence, _metrics, _pipeline, _rule_check, _states, _storage, report
 from jobs._metrics import Fit
 from jobs._page import words
 
@@ -173,7 +174,25 @@ def sampled(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pa
     write(data, tables.PLACE, places)
     evidence = {"node": "religion", "parents": "uf, sex", "grade": "C", "source": "religion_uf raked", "cells": 4}
     sentence = "religion is independent of municipality, age_band given uf, sex"
-    write(data, tables.EVIDENCE, [evidence | {"assumption": sentence}])
+    tested = {"residual_bits": [("age_band", 0.0123)], "noise_bits": [("age_band", 0.0009)]}
+    write(data, tables.EVIDENCE, [evidence | {"assumption": sentence} | tested])
+    scored = {"family": "position", "kind": "estimator", "rows": 100, "note": ""}
+    write(
+        data,
+        tables.HELD_OUT,
+        [
+            scored | {"name": "ours", "nats": -0.625, "value": 0.0, "error": 0.0, "rank": 1},
+            scored | {"name": "MLE", "nats": -1.825, "value": 1.2, "error": 0.1, "rank": 2},
+        ],
+    )
+    judged = {
+        "source": "census2022_income",
+        "area": "AC",
+        "figure": "mean income, all",
+        "unit": "BRL",
+        "note": "all jobs",
+    }
+    write(data, tables.JUDGEMENT, [judged | {"model": 2000.0, "published": 2100.0}])
     return data
 
 
@@ -361,6 +380,27 @@ def test_the_page_escapes_whatever_stands_in_the_tables(page):
 def test_the_page_loads_nothing_and_names_no_address(page):
     assert "http" not in page.replace("http-equiv", "")
     assert "src=" not in page.replace("default-src", "") and "@import" not in page and "url(" not in page
+
+
+def test_the_page_shows_what_the_survey_says_against_each_assumption(page):
+    assert "idade 0,0123 (0,0009)" in page
+
+
+def test_the_page_shows_rivals_of_the_model_and_figures_that_no_fit_read(page):
+    assert re.search(r"posição na ocupação</td><td class=\"n\">-0,6250</td>.*1,2000", page)
+    assert re.search(r"AC: mean income, all</td><td class=\"n\">2\.000,0</td><td class=\"n\">2\.100,0</td>", page)
+
+
+def test_residuals_stand_beside_the_assumption_of_their_node():
+    scores = pd.DataFrame(
+        [
+            {"family": "religion", "kind": "residual", "name": "age_band", "value": 0.2, "error": 0.1},
+            {"family": "religion", "kind": "parent", "name": "sex", "value": 0.3, "error": 0.1},
+        ]
+    )
+    rows = _evidence.with_residuals([{"node": "religion"}, {"node": "zone"}], scores)
+    assert rows[0] == {"node": "religion", "residual_bits": {"age_band": 0.2}, "noise_bits": {"age_band": 0.1}}
+    assert rows[1] == {"node": "zone", "residual_bits": None, "noise_bits": None}
 
 
 def test_the_page_shows_what_was_rejected_and_what_is_weak(page):
