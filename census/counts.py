@@ -98,76 +98,25 @@ def with_partner(people: DataFrame) -> DataFrame:
     )
 
 
-def coded(people: DataFrame, domains: Mapping[str, tuple[str, ...]]) -> DataFrame:
-    """Put the place of a value in its domain (from 0) in the value's stead; null where there is none."""
-    columns = []
-    for name in people.columns:
-        if name not in domains:
-            columns.append(F.col(name))
-            continue
-        domain = F.array(*[F.lit(value) for value in domains[name]])
-        place = F.array_position(domain, F.col(name).cast("string")) - 1
-        columns.append(F.when(place >= 0, place).cast("int").alias(name))
-    return people.select(*columns)
-
-
-def family_rows(
-    people: DataFrame,
-    families: Mapping[str, Family],
-    domains: Mapping[str, tuple[str, ...]],
-    *,
-    keep: tuple[str, ...],
-) -> DataFrame:
-    """One row a person and family it belongs to: `family`, `keep`, `cell_index`, `value_index`, `weight_persons`.
-
-    Persons without one of the family's answers are left out.
-
-    Args:
-        people: One row per surveyed person with `weight_persons`, `keep` and the columns of the families.
-        families: Name -> family.
-        domains: Variable -> its values in code order.
-    """
-    used = dict.fromkeys(name for family in families.values() for name in (family.child, *family.parents))
-    member = F.array_compact(
-        F.array(*[F.when(F.expr(family.universe), F.lit(name)) for name, family in families.items()])
-    ).alias("members")
-    bare = people.select(*keep, "weight_persons", member, *used).where(F.size("members") > 0)
-    cell, value = F.lit(None).cast("int"), F.lit(None).cast("int")
-    for name, family in families.items():
-        index: Column = F.lit(0)
-        for parent in family.parents:
-            index = index * F.lit(len(domains[parent])) + F.col(parent)
-        cell = F.when(F.col("family") == name, index).otherwise(cell)
-        value = F.when(F.col("family") == name, F.col(family.child)).otherwise(value)
-    # A person's row is repeated once for each family it belongs to, never joined.
-    return (
-        coded(bare, {name: domains[name] for name in used})
-        .select("*", F.explode("members").alias("family"))
-        .select("family", *keep, cell.alias("cell_index"), value.alias("value_index"), "weight_persons")
-        .where("cell_index IS NOT NULL AND value_index IS NOT NULL")
-    )
-
-
 def weighted_counts(
-    rows: DataFrame, families: Mapping[str, Family], domains: Mapping[str, tuple[str, ...]]
+    sums: DataFrame, families: Mapping[str, Family], domains: Mapping[str, tuple[str, ...]]
 ) -> DataFrame:
     """W, W2 and n of every family at every level, by one `GROUPING SETS`.
 
     Args:
-        rows: As `family_rows` returns, with `uf` and `region`.
+        sums: `family`, `uf`, `region`, `cell_index`, `value_index`, `weight_persons`, `weight_squared`, `rows`; a key
+            may come several times.
 
     Returns:
         `family`, `level`, `uf` (state, region or BR), `cell_index` (mixed radix over the parents, the last one varies
         fastest), `value_index`, `cell` and `value` (the same in words), `weight_persons` (W), `weight_squared` (sum of
-        w^2), `rows` (n); rows with n = 0 do not appear. Persons without one of the family's answers are left out.
+        w^2), `rows` (n); rows with n = 0 do not appear.
     """
     # Persons are added up once, by state; regions and Brazil are sums of the states' cells.
-    by_state = rows.groupBy("family", "uf", "region", "cell_index", "value_index").agg(
-        F.sum("weight_persons").alias("w"),
-        F.sum(F.col("weight_persons") * F.col("weight_persons")).alias("w2"),
-        F.count("*").alias("n"),
+    by_state = sums.groupBy("family", "uf", "region", "cell_index", "value_index").agg(
+        F.sum("weight_persons").alias("w"), F.sum("weight_squared").alias("w2"), F.sum("rows").alias("n")
     )
-    by_state.createOrReplaceTempView("povo_family_rows")
+    by_state.createOrReplaceTempView("povo_family_sums")
     counted = by_state.sparkSession.sql(
         """
         SELECT family,
@@ -175,7 +124,7 @@ def weighted_counts(
                CASE WHEN grouping(uf) = 0 THEN uf WHEN grouping(region) = 0 THEN region ELSE 'BR' END AS uf,
                cell_index, value_index,
                sum(w) AS weight_persons, sum(w2) AS weight_squared, sum(n) AS rows
-        FROM povo_family_rows
+        FROM povo_family_sums
         GROUP BY GROUPING SETS (
             (family, cell_index, value_index, uf, region),
             (family, cell_index, value_index, region),

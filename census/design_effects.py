@@ -25,28 +25,28 @@ Integers = NDArray[np.int64]
 MIN_EFFECTIVE_PERSONS = 30.0
 
 
-def upa_sums(rows: DataFrame) -> DataFrame:
+def upa_sums(sums: DataFrame) -> DataFrame:
     """The sums behind the design effects of every family: at the margin of a state and in the national parent cell.
 
-    One pass over the persons: grouped by UPA, then by stratum, then by (cell, value).
+    One pass: grouped by UPA, then by stratum, then by (cell, value).
 
     Args:
-        rows: As `counts.family_rows` returns, with `uf`, `stratum` and `upa`; those without a UPA are left out.
+        sums: As `counts.weighted_counts` takes, by `stratum` and `upa`; those without a UPA are left out.
 
     Returns:
         `family`, `level` ('uf' or 'br'), `uf` (state or BR), `cell` (-1 at a state's margin), `value`,
         `weight_persons` (W), `weight_squared` (W2), `upa_square` (Q(x, x)), `upa_cross` (Q(x, all)), `rows`.
     """
-    known = rows.where("upa IS NOT NULL AND stratum IS NOT NULL")
+    known = sums.where("upa IS NOT NULL AND stratum IS NOT NULL")
     known.createOrReplaceTempView("povo_design_rows")
-    return rows.sparkSession.sql(UPA_SUMS)
+    return sums.sparkSession.sql(UPA_SUMS)
 
 
 # Strata with a single UPA cannot tell its variance: they take 2, which counts the UPA's own square twice.
 UPA_SUMS = """
 WITH by_upa AS (
     SELECT family, uf, cell_index, value_index AS value, stratum, upa,
-           sum(weight_persons) AS t, sum(weight_persons * weight_persons) AS s, count(*) AS n
+           sum(weight_persons) AS t, sum(weight_squared) AS s, sum(rows) AS n
     FROM povo_design_rows GROUP BY family, uf, cell_index, value_index, stratum, upa
 ), viewed AS (
     SELECT family, 'br' AS level, 'BR' AS uf, cell_index AS cell, value, stratum, upa, t, s, n FROM by_upa

@@ -22,7 +22,7 @@ _TEXT_CODE = ("udfs/prompts.py", "udfs/parsing.py", "udfs/answers.py", "conf/pro
 # Code that a stage's rows depend on, beside census/ and its own job file.
 _CODE = {
     "ingest": ("jobs/_sources.py", "jobs/_microdata.py"),
-    "condition": (),
+    "condition": ("udfs/family_sums.py",),
     "fit": ("jobs/_fit_inputs.py", "jobs/_national.py", "conf/rules.toml"),
     "sample": (
         "jobs/_drawing.py",

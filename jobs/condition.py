@@ -8,10 +8,11 @@ Writes  core_model__count, core_model__conditional, core_model__design_effect, c
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -22,17 +23,18 @@ from conf import settings
 from conf.settings import Config
 from jobs import _cli, _runlog, _storage
 from jobs._runlog import RunReport
+from udfs import family_sums
 
 MAIN_SURVEY = "pnadc_2018t2"
 
 
 class Conditioned(NamedTuple):
-    """Frames of two tables, the sums behind the design effects, and the rows (kept) that all count."""
+    """Frames of two tables, the sums behind the design effects, and the sums (kept) that both come from."""
 
     counts: DataFrame
     income_points: DataFrame
     upa_sums: DataFrame
-    rows: DataFrame
+    sums: DataFrame
 
 
 def run(spark: SparkSession, config: Config) -> RunReport:
@@ -55,7 +57,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         def store(frame: DataFrame, table: Table) -> None:
             _storage.replace_all(frame, config.data_dir, table, metadata=report.metadata)
 
-        # Three readings of the same kept rows, and of the survey: what one leaves of the cores another takes.
+        # Two readings of the same kept sums, and one of the survey: what one leaves of the cores another takes.
         with ThreadPoolExecutor(2) as pool:
             counted = pool.submit(store, built.counts.repartition(partitions, "uf"), tables.COUNT)
             points = pool.submit(store, built.income_points.coalesce(1), tables.INCOME_POINT)
@@ -63,7 +65,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
             store(spark.createDataFrame(effects, tables.DESIGN_EFFECT.schema).coalesce(1), tables.DESIGN_EFFECT)
             counted.result()
             points.result()
-        built.rows.unpersist()
+        built.sums.unpersist()
         # From the table, not from the plan: the persons are read once.
         stored = _storage.read(spark, config.data_dir, tables.COUNT)
         # A cell of the earning family is hardly ever more than one person: no law to read.
@@ -104,20 +106,45 @@ def build(
     others = {name: family for name, family in families.items() if name not in partnered}
     paired = counts.with_partner(banded.select(*_PAIRING).where(f"source = '{MAIN_SURVEY}'"))
 
-    keep = ("uf", "region", "stratum", "upa")
-    rows = counts.family_rows(banded, others, domains, keep=keep).unionByName(
-        counts.family_rows(paired, partnered, domains, keep=keep)
+    sums = sums_of(banded, others, domains, design_upa_share).unionByName(
+        sums_of(paired, partnered, domains, design_upa_share)
     )
-    rows.persist()  # counted twice: by cell, and by UPA
-    of_upas = rows.where(f"pmod(xxhash64(upa), 1000) < {design_upa_share * 1000}")
+    sums.persist()  # added up twice: by cell, and by UPA
     # The earning family's cells are all too small to tell: its states' margins are enough, and few.
     coarse = F.when(F.col("family") == "earning_class", F.lit(0)).otherwise(F.col("cell_index"))
     earning = banded.where(f"source = '{MAIN_SURVEY}' AND income_brl IS NOT NULL")
     return Conditioned(
-        counts.weighted_counts(rows, families, domains),
+        counts.weighted_counts(sums, families, domains),
         counts.income_points(earning),
-        design_effects.upa_sums(of_upas.withColumn("cell_index", coarse)),
-        rows,
+        design_effects.upa_sums(sums.withColumn("cell_index", coarse)),
+        sums,
+    )
+
+
+def sums_of(
+    people: DataFrame, families: Mapping[str, Family], domains: Mapping[str, tuple[str, ...]], design_upa_share: float
+) -> DataFrame:
+    """W, W2 and n by family, place of sampling, cell and value; `upa` and `stratum` only for UPAs of the share."""
+    keep = ("uf", "region", "stratum", "upa")
+    used = dict.fromkeys(name for family in families.values() for name in (family.child, *family.parents))
+    in_share = F.expr(f"pmod(xxhash64(upa), 1000) < {design_upa_share * 1000}")
+    asked = people.select(
+        "uf",
+        "region",
+        *[F.when(in_share, F.col(name)).alias(name) for name in ("stratum", "upa")],
+        "weight_persons",
+        *[F.col(name).cast("string").alias(name) for name in used],
+        *[F.expr(family.universe).alias(family_sums.MEMBER + name) for name, family in families.items()],
+    )
+
+    def summed(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return family_sums.family_sums(batches, families, domains, keep)
+
+    kept = ", ".join(f"{name} {asked.schema[name].dataType.simpleString()}" for name in keep)
+    return asked.mapInArrow(
+        summed,
+        f"family string, {kept}, cell_index int, value_index int, "
+        "weight_persons double, weight_squared double, rows bigint",
     )
 
 

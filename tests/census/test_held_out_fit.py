@@ -7,9 +7,11 @@ from functools import partial
 
 import numpy as np
 import pytest
+from pyspark.sql import functions as F
 
 from census import codes, counts, design_effects, held_out_fit
 from census.held_out_fit import CodedFamily, Persons
+from jobs import condition
 
 STATES = len(codes.STATES)
 FAMILY = CodedFamily("answer", ("sex", "age"))
@@ -151,10 +153,10 @@ def test_sums_taken_in_spark_give_the_design_effects_of_the_persons_in_memory(sp
     ]
     people = spark.createDataFrame(
         rows, "uf string, stratum int, upa int, sex int, age int, answer int, weight_persons double"
-    )
+    ).withColumn("region", F.lit("Norte"))
     domains = {name: tuple(map(str, range(8))) for name in ("sex", "age", "answer")}
-    coded = counts.family_rows(people, {"answer": family}, domains, keep=("uf", "stratum", "upa"))
-    sums = design_effects.upa_sums(coded).toPandas()
+    added = condition.sums_of(people, {"answer": family}, domains, design_upa_share=1)
+    sums = design_effects.upa_sums(added).toPandas()
     found = design_effects.design_effects(sums, min_effective_persons=0).set_index("level")["design_effect"]
     cells = {"uf": survey.columns["uf"], "br": survey.columns["sex"] * 5 + survey.columns["age"]}
     for level, cell in cells.items():
