@@ -49,7 +49,7 @@ def merge(spark: SparkSession, config: Config) -> int:
     rows = fresh.select(*tables.RESPONSE.column_names).persist()
     added = rows.count()
     if added:
-        counter = _storage.version(spark, config.data_dir, tables.RESPONSE) + 1
+        counter = _storage.version(config.data_dir, tables.RESPONSE) + 1
         before = counter - 1
         _storage.append(
             rows.coalesce(config.spark.shuffle_partitions),
@@ -58,7 +58,7 @@ def merge(spark: SparkSession, config: Config) -> int:
             metadata={"run_id": _locks.run_id(), "journal_files": len(files)},
             transaction=("povo-journal", counter),
         )
-        if _storage.version(spark, config.data_dir, tables.RESPONSE) == before:
+        if _storage.version(config.data_dir, tables.RESPONSE) == before:
             raise RuntimeError("raw_model__response took no commit: its transaction counter was used before.")
     rows.unpersist()
     for path in files:

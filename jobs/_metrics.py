@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -162,7 +163,11 @@ def figures(
     spark: SparkSession, config: Config, ufs: list[str], run_id: str, measured: Sequence[Fit]
 ) -> list[dict[str, object]]:
     """The same as plain rows, from tables that `fits` has counted."""
-    rows = [*fit_rows(measured), *_sets(spark, config, ufs), *_texts(spark, config, ufs), *_throughput(spark, config)]
+    # Each waits for Spark's planner most of the time.
+    with ThreadPoolExecutor(2) as pool:
+        sets = pool.submit(_sets, spark, config, ufs)
+        throughput = pool.submit(_throughput, spark, config)
+        rows = [*fit_rows(measured), *_texts(spark, config, ufs), *sets.result(), *throughput.result()]
     bounds = {(bound.family, bound.name): bound for bound in settings.quality_bounds()}
     empty = dict.fromkeys(tables.METRIC.column_names)
     return [
@@ -201,7 +206,7 @@ def fit_rows(measured: Sequence[Fit]) -> Iterator[dict[str, object]]:
             }
 
 
-# The last comparison of this process: in a run, `validate` makes it and the report shows it.
+# The last comparison of this process: in a run, `validate` makes it (beside its checks) and the report shows it.
 _last: dict[tuple[object, ...], list[Fit]] = {}
 
 
@@ -211,7 +216,7 @@ def fits(spark: SparkSession, config: Config, ufs: list[str]) -> list[Fit]:
     Targets that count adults are compared with the sampled adults; those of the census numbering with everyone sampled.
     """
     read = (tables.ATTRIBUTE, tables.ALLOCATION, tables.CPD, tables.BLOCK)
-    versions = [_storage.version(spark, config.data_dir, table) for table in read]
+    versions = [_storage.version(config.data_dir, table) for table in read]
     key = (config.data_dir, config.sample.min_age_years, *ufs, *versions)
     if key not in _last:
         _last.clear()

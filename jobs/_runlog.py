@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -86,7 +87,7 @@ def stage(
     try:
         drift, warning = _history.upstream(history, config, job, mixed=mixed)
     except PovoError as error:
-        row = _opened(spark, config, job, road[job], reads)
+        row = _opened(config, job, road[job], reads)
         _close(spark, config.data_dir, row, RunReport(job, (), (), {}), started, "failed", str(error), append=True)
         raise
     digests, goal = _with(drift, road[job]), _with(drift, road[until or job])
@@ -97,7 +98,7 @@ def stage(
     if not todo:
         yield report
         return
-    row = _opened(spark, config, job, {uf: digests[uf] for uf in todo}, reads)
+    row = _opened(config, job, {uf: digests[uf] for uf in todo}, reads)
     report.metadata = {
         "run_id": row["run_id"],
         "job": job,
@@ -105,19 +106,24 @@ def stage(
         "fingerprints": row["fingerprints"],
     }
     report.input_versions = dict(row["input_versions"])  # type: ignore[call-overload]
-    with _locks.held(config.data_dir, job, todo):
-        _write(spark, config.data_dir, row, append=True)
+    with _locks.held(config.data_dir, job, todo), ThreadPoolExecutor(1) as pool:
+        # The row is written while the stage begins to read: a second less for every stage.
+        opening = pool.submit(_write, spark, config.data_dir, row, append=True)
         try:
             yield report
+            opening.result()
         except BaseException as error:
-            _close(spark, config.data_dir, row, report, started, "failed", _why(error))
+            _close(spark, config.data_dir, row, report, started, "failed", _why(error), append=not _is_open(opening))
             raise
         _close(spark, config.data_dir, row, report, started, "done", None)
 
 
-def _opened(
-    spark: SparkSession, config: Config, job: str, digests: Mapping[str, str], reads: Sequence[Table]
-) -> dict[str, object]:
+def _is_open(opening: Future[None]) -> bool:
+    """Whether the row was written; waits for it."""
+    return opening.exception() is None
+
+
+def _opened(config: Config, job: str, digests: Mapping[str, str], reads: Sequence[Table]) -> dict[str, object]:
     """The row of a stage that starts now, for the states of `digests`."""
     sizes = _states.records(config)
     return {
@@ -131,7 +137,7 @@ def _opened(
         "records": {uf: sizes[uf] for uf in digests if uf in sizes},
         "ufs": list(digests),
         "input_versions": {
-            t.name: _storage.version(spark, config.data_dir, t) for t in reads if _storage.exists(config.data_dir, t)
+            t.name: _storage.version(config.data_dir, t) for t in reads if _storage.exists(config.data_dir, t)
         },
         "started_at": datetime.now(timezone.utc),
     }

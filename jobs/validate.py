@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -72,32 +73,41 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         # All chosen states, those that did not change as well: the rows of Brazil hold them together.
         measured = list(config.run.ufs)
         people = _storage.read(spark, config.data_dir, tables.ATTRIBUTE, measured)
-        zeros = _rule_check.count(people, _rule_check.packaged())
-        _rule_check.require(zeros)
-        # Read once, written twice: the old rejections are an input of the new ones.
-        built = build(
-            _text_inputs.records(spark, config, ufs).repartition(config.spark.shuffle_partitions, "uuid"),
-            _text_inputs.requests_of(config),
-            _text_inputs.bounds_of(config),
-            _text_inputs.facts(spark, config),
-        )
-        verdicts = built.verdicts.persist()
-        summary = verdicts.groupBy("uf", "is_accepted", "missing_call").agg(F.count("*").alias("records")).collect()
-        accepted = sum(row["records"] for row in summary if row["is_accepted"])
-        report.rows_in, report.rows_out = sum(row["records"] for row in summary), accepted
-        report.progress(f"{accepted:,} of {report.rows_in:,} records accepted")
-        _storage.replace_states(built.texts, config.data_dir, tables.TEXT, ufs, metadata=report.metadata)
-        _storage.replace_states(
-            built.rejections.coalesce(2), config.data_dir, tables.REJECTION, ufs, metadata=report.metadata
-        )
-        missing = [row for row in summary if not row["is_accepted"]]
-        named = verdicts.where("NOT is_accepted").select("uuid").sort("uuid").limit(3).collect() if missing else []
-        verdicts.unpersist()
-        if missing or accepted == 0:
-            raise IncompleteError(_explain(spark, config, ufs, missing, [row["uuid"] for row in named]))
-        report.progress("measuring the set")
+        # The tables of the sample do not wait for the texts.
+        with ThreadPoolExecutor(1) as pool:
+            fitted = pool.submit(_metrics.fits, spark, config, measured)
+            zeros = _rule_check.count(people, _rule_check.packaged())
+            _rule_check.require(zeros)
+            _check(spark, config, report, ufs)
+            report.progress("measuring the set")
+            fitted.result()
         _metrics.store(spark, config, measured, zeros, metadata=report.metadata)
     return report
+
+
+def _check(spark: SparkSession, config: Config, report: RunReport, ufs: list[str]) -> None:
+    """Give every record its verdict and store them, those of records that are not accepted as well."""
+    # Read once, written twice: the old rejections are an input of the new ones.
+    built = build(
+        _text_inputs.records(spark, config, ufs).repartition(config.spark.shuffle_partitions, "uuid"),
+        _text_inputs.requests_of(config),
+        _text_inputs.bounds_of(config),
+        _text_inputs.facts(spark, config),
+    )
+    verdicts = built.verdicts.persist()
+    summary = verdicts.groupBy("uf", "is_accepted", "missing_call").agg(F.count("*").alias("records")).collect()
+    accepted = sum(row["records"] for row in summary if row["is_accepted"])
+    report.rows_in, report.rows_out = sum(row["records"] for row in summary), accepted
+    report.progress(f"{accepted:,} of {report.rows_in:,} records accepted")
+    _storage.replace_states(built.texts, config.data_dir, tables.TEXT, ufs, metadata=report.metadata)
+    _storage.replace_states(
+        built.rejections.coalesce(2), config.data_dir, tables.REJECTION, ufs, metadata=report.metadata
+    )
+    missing = [row for row in summary if not row["is_accepted"]]
+    named = verdicts.where("NOT is_accepted").select("uuid").sort("uuid").limit(3).collect() if missing else []
+    verdicts.unpersist()
+    if missing or accepted == 0:
+        raise IncompleteError(_explain(spark, config, ufs, missing, [row["uuid"] for row in named]))
 
 
 def build(records: DataFrame, requests: Requests, bounds: Bounds, regional: Facts) -> Validated:
