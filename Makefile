@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: setup run test clean clean-data help
+.PHONY: setup run test test-long clean clean-data help
 
 setup: ## Build .venv from the lock, fetch Delta's jars; does nothing the second time
 	@.ci/setup
@@ -8,7 +8,10 @@ run: setup ## Set-up, then Acre and Sergipe, 1,000 records each, into ./povo-dat
 	.venv/bin/povo run --uf AC,SE --records 1000
 
 test: setup ## Set-up, then the tests
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -m "not long"
+
+test-long: setup ## Set-up, then the tests that kill, stop, repeat or change a part of the road
+	.venv/bin/python -m pytest -m long
 
 clean: ## Remove .venv, build files and caches (never povo-data)
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -27,7 +27,6 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session = _spark.start(
         settings.load(options=options),
         app_name="povo-tests",
-        java_options="-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m",
     )
     yield session
     session.stop()

@@ -2,6 +2,9 @@
 
 The road is made once and only read. A test that changes a data folder takes a copy of it (`copy`), so that none depends
 on what another did; one that needs texts again asks with another `llm.temperature`, which changes every request.
+
+Everything is the packaged thing but the two surveys: of these every fourth UPA (or person), given as a user
+gives a file of their own. `make run` takes them whole. Tests that go a part of the road once more are marked `long`.
 """
 
 from __future__ import annotations
@@ -19,11 +22,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import resources
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 import requests
 from deltalake import DeltaTable
@@ -58,9 +65,33 @@ BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[2]
 
 
+@cache
+def part_of_the_surveys() -> str:
+    """An overlay of the settings that names the two surveys, every fourth person or UPA of each."""
+    folder = Path(_kept.name)
+    sources, here = settings.sources(), resources.files("census").joinpath("reference")
+    lines = []
+    for name in ("pnadc_2018t2", "pnadc_2017t1"):
+        target = folder / sources[name].file
+        packed = here.joinpath(sources[name].file).read_bytes()
+        if target.suffix == ".parquet":
+            people = pq.read_table(pa.BufferReader(packed))
+            pq.write_table(people.filter(pc.equal(pc.bit_wise_and(people["UPA"], 3), 1)), target)
+        else:
+            header, *rows = gzip.decompress(packed).splitlines(keepends=True)
+            target.write_bytes(gzip.compress(b"".join([header, *rows[::4]]), 1))
+        lines.append(f'[sources.{name}]\npath = "{target}"\n')
+    overlay = folder / "part.toml"
+    overlay.write_text("".join(lines), encoding="utf-8")
+    return str(overlay)
+
+
+_kept = TemporaryDirectory(prefix="povo-surveys-")
+
+
 def config_of(data: Path, **options: object) -> Config:
     chosen = {"run.data": str(data), "run.records": RECORDS, "spark.shuffle_partitions": 2, "report.cards": 4}
-    return settings.load(options=chosen | options)
+    return settings.load((part_of_the_surveys(),), options=chosen | options)
 
 
 def table(data: Path, declared: tables.Table) -> pd.DataFrame:
@@ -207,6 +238,7 @@ def test_a_small_sample_is_part_of_a_larger_one(spark, road):
     assert set(large["race"]) <= set(codes.RACES)
 
 
+@pytest.mark.long
 def test_one_changed_cell_of_the_census_changes_the_races_drawn(spark, road, copy, tmp_path, monkeypatch):
     """The cell: men of Acre, indígena, 25 to 29, of the packaged SIDRA 10061."""
     data = copy
@@ -254,6 +286,7 @@ def two_seeds(spark: SparkSession, road: Path, served: str, tmp_path_factory: py
     ((key, value),) = _spark._delta(settings.load().spark.packages).items()
     submit = [str(BIN / "spark-submit"), "--master", "local[2]", "--conf", f"{key}={value}"]
     asked = ["--uf", "AC", "--seed", "2", "--records", str(RECORDS), "--data", str(data), "--quiet"]
+    asked += ["--conf", part_of_the_surveys()]
     environment = os.environ | {"PYSPARK_PYTHON": sys.executable, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     command = [*submit, str(ROOT / "jobs" / "sample.py"), *asked]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
@@ -263,6 +296,7 @@ def two_seeds(spark: SparkSession, road: Path, served: str, tmp_path_factory: py
     return data
 
 
+@pytest.mark.long
 def test_another_seed_changes_one_state_and_leaves_every_file_of_the_other(road, two_seeds):
     assert files_of(two_seeds, "SE") == files_of(road, "SE")
     before, after = files_of(road, "AC"), files_of(two_seeds, "AC")
@@ -272,6 +306,7 @@ def test_another_seed_changes_one_state_and_leaves_every_file_of_the_other(road,
     assert not any(name.startswith(("core_census", "core_pnadc", "core_place", "core_model")) for name in changed)
 
 
+@pytest.mark.long
 def test_a_stage_of_spark_submit_draws_as_any_other(spark, two_seeds):
     drawn = _history.finished(_history.read(spark, two_seeds), "sample")
     assert {uf: done.seed for uf, done in drawn.items()} == {"AC": 2, "SE": 1}
@@ -280,10 +315,12 @@ def test_a_stage_of_spark_submit_draws_as_any_other(spark, two_seeds):
     assert people.groupby("uf")["seed"].unique().map(list).to_dict() == {"AC": [2], "SE": [1]}
 
 
+@pytest.mark.long
 def test_states_of_different_seeds_are_not_published_together(two_seeds):
     version = DeltaTable(_storage.path(two_seeds, tables.PERSONA)).version()
     # In this process: the command joins the session of the tests.
     words = ["publish", "--uf", "AC,SE", "--records", str(RECORDS), "--data", str(two_seeds), "--quiet"]
+    words += ["--conf", part_of_the_surveys()]
     refused = CliRunner().invoke(_cli.app, [*words, "--set", "spark.shuffle_partitions=2"])
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert re.match(r"povo: publish refuses: .*\bAC\b.*\bseed 2\b", refused.stderr)
@@ -291,6 +328,7 @@ def test_states_of_different_seeds_are_not_published_together(two_seeds):
     assert DeltaTable(_storage.path(two_seeds, tables.PERSONA)).version() == version
 
 
+@pytest.mark.long
 def test_a_model_that_answers_badly_is_asked_until_every_record_is_accepted_or_the_rounds_are_over(
     spark, copy, tmp_path
 ):
@@ -377,11 +415,12 @@ IN_FLIGHT = 4
 def run_of(data: Path, endpoint: str) -> list[str]:
     """`povo run` that has only texts to write: Sergipe, asked with another temperature."""
     chosen = ["llm.temperature=0.5", f"llm.endpoints={endpoint}", f"llm.max_in_flight={IN_FLIGHT}", "llm.tasks=1"]
-    size = ["--uf", "SE", "--records", str(RECORDS), "--data", str(data)]
+    size = ["--uf", "SE", "--records", str(RECORDS), "--data", str(data), "--conf", part_of_the_surveys()]
     stages = ["--from", "write_text", "--until", "write_text"]
     return [str(BIN / "povo"), "run", *size, *stages, *(word for one in chosen for word in ("--set", one))]
 
 
+@pytest.mark.long
 def test_after_kill_9_only_missing_answers_are_asked_again(spark, copy, tmp_path):
     old = kept(copy, set())
     with slow_server(tmp_path, 0.3) as endpoint:
@@ -393,12 +432,14 @@ def test_after_kill_9_only_missing_answers_are_asked_again(spark, copy, tmp_path
         assert asked - IN_FLIGHT <= len(stored) <= asked < 2 * RECORDS
         assert ("write_text", "SE") in _history.left_open(_history.read(spark, copy), copy)
 
-        again = subprocess.run(run_of(copy, endpoint), capture_output=True, text=True, check=False, timeout=400)
-        assert again.returncode == 0, again.stderr
+        # The same command again, in this process: it joins the session of the tests.
+        again = CliRunner().invoke(_cli.app, run_of(copy, endpoint)[1:])
+        assert again.exit_code == 0, again.stderr
         assert len(kept(copy, old)) == 2 * RECORDS
         assert answered(endpoint) == asked + 2 * RECORDS - len(stored)
 
 
+@pytest.mark.long
 def test_ctrl_c_stops_the_run_in_one_sentence_and_keeps_every_answer(spark, copy, tmp_path):
     old = kept(copy, set())
     # Spark gives a cancelled task some seconds, in which it goes on asking.

@@ -123,6 +123,7 @@ def tampered(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_the_process_refuses_a_packaged_file_with_one_byte_changed_in_one_sentence(tampered, tmp_path):
     data = tmp_path / "data"
     command = [sys.executable, "-m", "jobs.ingest", "--data", str(data), "--quiet"]

@@ -107,6 +107,7 @@ def status_of_texts(spark: SparkSession, data: Path) -> object:
     return {row["stage"]: row["status"] for row in rows if row["uf"] == "AC"}["write_text"]
 
 
+@pytest.mark.long
 def test_the_process_names_the_endpoint_ends_with_status_1_and_a_rerun_goes_on(spark, drawn, closed):
     command = [str(Path(sys.executable).with_name("povo")), "write_text", "--data", str(drawn), "--uf", "AC"]
     command += ["--records", str(PERSONS), "--set", f"llm.endpoints={closed}", "--quiet"]
