@@ -16,13 +16,14 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from census import codes, expectation, held_out, income, model, quality, tables
+from census.errors import SchemaError
 from census.network import NodeTable
 from conf.settings import Config
 from jobs import _held_out, _model_tables, _storage
 from udfs.sampling import WORK
 
 Array = NDArray[np.float64]
-ALL_AGES = "Total"
+ALL_AGES = "all"
 _FORMAL = ("privado com carteira", "doméstico com carteira", "público com carteira", "militar ou estatutário")
 _FIRST_WORK_BAND = codes.AGE_BANDS.index("14-17")
 
@@ -175,6 +176,8 @@ def mean_incomes(
         sums = np.einsum("rgb,b,g->r", paid, band_means, factor)
         count = (paid * (band_means > 0)).sum(axis=(1, 2))
         here = published[(published["uf"] == state.uf) & (published["age_group"] == ALL_AGES)]
+        if here.empty:
+            raise SchemaError(f"census2022_income has no row of age group {ALL_AGES!r} in {state.uf}.")
         table = here.pivot(index="municipality_code", columns="race", values="mean_income_brl")
         table = table.reindex(places.municipalities)
         for name, ours, weights in (

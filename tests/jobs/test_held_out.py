@@ -15,7 +15,7 @@ from census.fields import Layout, checked, doubts, typed
 from census.layouts import LAYOUTS, _about
 from conf import settings
 from conf.settings import SourceOverride
-from jobs import _held_out, _sources, _states
+from jobs import _held_out, _judge, _sources, _states
 
 ROOT = Path(__file__).parents[2]
 # What the road from the sources to the persons is made of.
@@ -69,6 +69,11 @@ def test_a_held_out_source_leaves_the_fingerprints_of_the_road_alone(tmp_path):
     mine.write_text("anything")
     given = [f"sources.{name}.path={mine}" for name in settings.held_out()]
     assert _states.fingerprints(settings.load((), tuple(given))) == _states.fingerprints(settings.load())
+
+
+def test_the_incomes_that_judge_the_model_are_those_of_all_ages():
+    (ages,) = [field for field in LAYOUTS["census2022_income"].fields if field.into == "age_group"]
+    assert ages.codes["Total"] == _judge.ALL_AGES
 
 
 def test_income_has_a_row_for_every_cell_with_somebody(spark, tmp_path, places):
