@@ -27,7 +27,7 @@ def main() -> None:
     counted = _storage.read(spark, conf.data_dir, tables.ALLOCATION, ufs).select(*CELL, "persons")
     both = counted.join(drawn, CELL, "full").fillna(0, ["persons", "drawn", "persons_apart"])
     persons, cells, off = both.agg(
-        F.sum("drawn"), F.count("*"), F.count_if("drawn != persons OR persons_apart != persons")
+        F.sum("drawn"), F.count("*"), F.count_if(F.expr("drawn != persons OR persons_apart != persons"))
     ).first()
     started = time.perf_counter()
     zeros = _rule_check.count(people, _rule_check.packaged())
