@@ -269,9 +269,8 @@ def _rivals(held_out: Sequence[Row]) -> list[Row]:
     return [
         {
             "family": family,
-            "nats": max(row["nats"] for row in rows),
-            "first": min(rows, key=lambda row: row["rank"])["name"],
-            "behind": {row["name"]: row["value"] for row in sorted(rows, key=lambda row: row["rank"])},
+            "nats": next(row["nats"] for row in rows if row["name"] == "ours"),
+            "behind": {row["name"]: row["value"] for row in rows},
         }
         for family, rows in families.items()
     ]
