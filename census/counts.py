@@ -70,6 +70,11 @@ def survey_families(parents: Mapping[str, tuple[str, ...]]) -> dict[str, Family]
     return of_network | FURTHER
 
 
+def variables(families: Mapping[str, Family]) -> tuple[str, ...]:
+    """Every child and parent of the families, once."""
+    return tuple(dict.fromkeys(name for family in families.values() for name in (family.child, *family.parents)))
+
+
 PARTNER_GAP_YEARS = 15  # a larger gap is more often parent and child
 
 

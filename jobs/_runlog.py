@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -113,14 +113,18 @@ def stage(
             yield report
             opening.result()
         except BaseException as error:
-            _close(spark, config.data_dir, row, report, started, "failed", _why(error), append=not _is_open(opening))
+            _close(
+                spark,
+                config.data_dir,
+                row,
+                report,
+                started,
+                "failed",
+                _why(error),
+                append=opening.exception() is not None,
+            )
             raise
         _close(spark, config.data_dir, row, report, started, "done", None)
-
-
-def _is_open(opening: Future[None]) -> bool:
-    """Whether the row was written; waits for it."""
-    return opening.exception() is None
 
 
 def _opened(config: Config, job: str, digests: Mapping[str, str], reads: Sequence[Table]) -> dict[str, object]:

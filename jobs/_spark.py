@@ -24,16 +24,13 @@ from conf.settings import Config
 _files = ExitStack()
 
 
-def start(
-    config: Config, *, app_name: str = "povo", log_file: Path | None = None, java_options: str = ""
-) -> SparkSession:
+def start(config: Config, *, app_name: str = "povo", log_file: Path | None = None) -> SparkSession:
     """Start (or join) a session with Delta, for the data folder of `config`.
 
     Under `spark-submit` the JVM runs already: then only the settings that may change at run time are applied.
 
     Args:
         log_file: Where Spark's log goes; nowhere if none.
-        java_options: Further options of the driver's JVM.
 
     Raises:
         ConfigError: No Java 17 or 21 is found, or it ended before Spark was up, as when Delta cannot be fetched.
@@ -49,7 +46,7 @@ def start(
         delta = _delta(chosen.packages)
         # Only what is still to be fetched needs the network.
         proxy = proxy_options(os.environ) if "spark.jars.packages" in delta else []
-        options = _java_options(log_file, [*proxy, java_options])
+        options = _java_options(log_file, proxy)
         builder = (
             builder.master(chosen.master or os.environ.get("SPARK_MASTER", "local[*]"))
             .config("spark.driver.memory", chosen.driver_memory)

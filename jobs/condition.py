@@ -126,14 +126,13 @@ def sums_of(
 ) -> DataFrame:
     """W, W2 and n by family, place of sampling, cell and value; `upa` and `stratum` only for UPAs of the share."""
     keep = ("uf", "region", "stratum", "upa")
-    used = dict.fromkeys(name for family in families.values() for name in (family.child, *family.parents))
     in_share = F.expr(f"pmod(xxhash64(upa), 1000) < {design_upa_share * 1000}")
     asked = people.select(
         "uf",
         "region",
         *[F.when(in_share, F.col(name)).alias(name) for name in ("stratum", "upa")],
         "weight_persons",
-        *[F.col(name).cast("string").alias(name) for name in used],
+        *[F.col(name).cast("string").alias(name) for name in counts.variables(families)],
         *[F.expr(family.universe).alias(family_sums.MEMBER + name) for name, family in families.items()],
     )
 

@@ -24,9 +24,6 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         "spark.shuffle_partitions": 2,
         "spark.log_level": "ERROR",
     }
-    session = _spark.start(
-        settings.load(options=options),
-        app_name="povo-tests",
-    )
+    session = _spark.start(settings.load(options=options), app_name="povo-tests")
     yield session
     session.stop()

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from census.counts import Family
+from census.counts import Family, variables
 
 MEMBER = "in_"  # before the name of a family: the column that says who is in its universe
 _SUMS = [("weight_persons", "sum"), ("weight_squared", "sum"), ([], "count_all")]
@@ -31,8 +31,7 @@ def family_sums(
         `family`, `keep`, `cell_index` (mixed radix over the parents, the last one varies fastest), `value_index`,
         `weight_persons`, `weight_squared`, `rows`; the same key may come in several batches.
     """
-    used = dict.fromkeys(name for family in families.values() for name in (family.child, *family.parents))
-    sets = {name: pa.array(domains[name], pa.string()) for name in used}
+    sets = {name: pa.array(domains[name], pa.string()) for name in variables(families)}
     by = [*keep, "cell_index", "value_index"]
     for batch in batches:
         places = {
