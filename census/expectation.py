@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from string import ascii_letters
 
 import numpy as np
+import opt_einsum
 from numpy.typing import NDArray
 
 from census import codes
@@ -13,6 +14,7 @@ from census.network import NodeTable
 
 Array = NDArray[np.float64]
 BLOCK = ("sex", "age_band", "race", "education_level", "zone")
+INCOME_CLASS = "income_class"  # classes of income in minimum wages: no node, read off the law of a band
 _WORKS = codes.ACTIVITIES.index("ocupado")
 
 
@@ -56,7 +58,25 @@ def expected(nodes: Sequence[NodeTable], persons: Array, wanted: Sequence[str], 
         works[_WORKS] = 1.0
         operands.append(works)
         labels.append(letters["activity"])
-    return np.asarray(np.einsum(f"{','.join(labels)}->{result}", *operands, optimize="greedy"))
+    return np.asarray(opt_einsum.contract(f"{','.join(labels)}->{result}", *operands, optimize="dp"))
+
+
+def expected_with_income(
+    nodes: Sequence[NodeTable], persons: Array, wanted: Sequence[str], work: Sequence[str], classes: Array
+) -> Array:
+    """The same, where `income_class` may be the last of the wanted.
+
+    Args:
+        classes: What `income_law` gives.
+    """
+    *others, last = wanted
+    if last != INCOME_CLASS:
+        return expected(nodes, persons, wanted, work)
+    base = others if "occupation_group" in others else [*others, "occupation_group"]
+    table = expected(nodes, persons, [*base, "income_band"], work)
+    letters = dict(zip(base, ascii_letters, strict=False))
+    group, kept = letters["occupation_group"], "".join(letters[name] for name in others)
+    return np.asarray(opt_einsum.contract(f"{''.join(letters.values())}Y,{group}YZ->{kept}Z", table, classes))
 
 
 def income_law(points: Array, factor: Array, ends: Sequence[float]) -> Array:

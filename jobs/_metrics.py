@@ -20,7 +20,6 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from census import codes, expectation, harmonise, model, quality, tables
-from census.network import NodeTable
 from census.quality import Comparison
 from conf import settings
 from conf.settings import Bound, Config
@@ -30,9 +29,9 @@ from udfs.sampling import WORK
 
 Array = NDArray[np.float64]
 NATIONAL = "BR"
-INCOME = "income_class"  # classes of income in minimum wages of 2022, R$ 1,212
-_MINIMUM_WAGE_BRL = 1212.0
-_INCOME_ENDS = (0.0, *(times * _MINIMUM_WAGE_BRL for times in (0.5, 1, 1.5, 2, 3, 5, 10)))
+INCOME = expectation.INCOME_CLASS
+_MINIMUM_WAGE_BRL = 1212.0  # of 2022
+INCOME_ENDS = (0.0, *(times * _MINIMUM_WAGE_BRL for times in (0.5, 1, 1.5, 2, 3, 5, 10)))
 INCOME_CLASSES = ("sem rendimento", "até ½", "½ a 1", "1 a 1½", "1½ a 2", "2 a 3", "3 a 5", "5 a 10", "mais de 10")
 ADULT_AGE_YEARS = 18  # SIDRA 10061 and the network's targets below count persons of 18 and over
 
@@ -249,8 +248,8 @@ def _measured(spark: SparkSession, config: Config, ufs: list[str]) -> list[Fit]:
 
 
 def _income_class() -> Column:
-    ends = [F.when(F.col("income_brl") <= end, INCOME_CLASSES[i]) for i, end in enumerate(_INCOME_ENDS)]
-    return F.coalesce(*ends, F.when(F.col("income_brl") > _INCOME_ENDS[-1], INCOME_CLASSES[-1]))
+    ends = [F.when(F.col("income_brl") <= end, INCOME_CLASSES[i]) for i, end in enumerate(INCOME_ENDS)]
+    return F.coalesce(*ends, F.when(F.col("income_brl") > INCOME_ENDS[-1], INCOME_CLASSES[-1]))
 
 
 def _node_of(column: str) -> str:
@@ -328,7 +327,7 @@ def _expected(spark: SparkSession, config: Config, ufs: list[str], adults: int) 
     Exact: every other variable is summed out of the state's own tables.
     """
     stored = _model_tables.read(spark, config.data_dir, ufs)
-    points, factor = _model_tables.income_points(spark, config.data_dir)
+    classes = expectation.income_law(*_model_tables.income_points(spark, config.data_dir), INCOME_ENDS)
     wanted = [(name,) for name in _MODEL_SINGLES] + _pairs() + list(_MODEL_TRIPLES)
     found: dict[tuple[str, ...], list[pd.DataFrame]] = {columns: [] for columns in wanted}
     young = [place for place, start in enumerate(codes.AGE_BAND_STARTS) if start < adults]
@@ -338,7 +337,7 @@ def _expected(spark: SparkSession, config: Config, ufs: list[str], adults: int) 
         persons[:, young] = 0
         domains = {node.name: node.values for node in nodes} | model.DOMAINS | {INCOME: INCOME_CLASSES}
         for columns in wanted:
-            table = _expected_table(nodes, persons, columns, points, factor)
+            table = expectation.expected_with_income(nodes, persons, columns, WORK, classes)
             index = pd.MultiIndex.from_product([domains[c] for c in columns], names=columns)
             cells = pd.DataFrame({"persons": table.ravel()}, index=index).reset_index()
             found[columns].append(cells[cells["persons"] > 0].assign(uf=uf))
@@ -368,22 +367,6 @@ def _pairs() -> list[tuple[str, ...]]:
             if parent != "uf" and sizes.get(parent, 10**9) * sizes.get(column, 10**9) <= _MAX_PAIR_CELLS:
                 found.append((parent, column))
     return list(dict.fromkeys(found))
-
-
-def _expected_table(
-    nodes: Sequence[NodeTable], persons: Array, columns: tuple[str, ...], points: Array, factor: Array
-) -> Array:
-    if INCOME not in columns:
-        return expectation.expected(nodes, persons, columns, WORK)
-    others = tuple(column for column in columns if column != INCOME)
-    base = others if "occupation_group" in others else (*others, "occupation_group")
-    table = expectation.expected(nodes, persons, (*base, "income_band"), WORK)
-    group = base.index("occupation_group")
-    shares = expectation.income_law(points, factor, _INCOME_ENDS)  # (groups, bands, classes)
-    letters = "".join(chr(ord("p") + i) for i in range(len(base)))
-    kept = "".join(letters[base.index(column)] for column in others)
-    assert columns == (*others, INCOME)
-    return np.asarray(np.einsum(f"{letters}b,{letters[group]}bc->{kept}c", table, shares))
 
 
 def _outside(

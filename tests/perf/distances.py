@@ -1,8 +1,8 @@
 """TVD of a sample from the model's own exact tables, over the i.i.d. floor, for all 1, 2 and 3 variables.
 
 The expected tables are exact: each is summed out of the network of the state's adults, so that what is left is the
-sampling alone. A table with a variable of work is of who works. Only cells with 5 or more expected persons count, on
-both sides.
+sampling alone. A table with a variable of work is of who works. Income is counted in classes of minimum wages. Only
+cells with 5 or more expected persons count, on both sides.
 
 python tests/perf/distances.py --data povo-data --uf SE [--persons 1000000]
 """
@@ -15,7 +15,7 @@ import numpy as np
 from _common import arguments, config, draw_all, iid_floor, sample_tables, show
 
 from census import codes, expectation
-from jobs import _model_tables, _spark
+from jobs import _metrics, _model_tables, _spark
 from udfs import sampling
 
 MIN_EXPECTED = 5.0
@@ -29,21 +29,21 @@ def main() -> None:
     spark = _spark.start(conf)
     stored = _model_tables.read(spark, conf.data_dir, [asked.uf])
     state = sample_tables(spark, conf, asked.uf, seed=asked.seed, min_age_years=MIN_AGE_YEARS).states[0]
+    classes = expectation.income_law(*_model_tables.income_points(spark, conf.data_dir), _metrics.INCOME_ENDS)
     spark.stop()
     drawn = draw_all(state, asked.persons)
-    columns = {**drawn, "age_band": _BANDS[drawn["age_years"]]}
+    columns = {**drawn, "age_band": _BANDS[drawn["age_years"]], expectation.INCOME_CLASS: _classes(drawn["income_brl"])}
     nodes = stored.state(asked.uf)
     adults = stored.block(asked.uf).persons.sum(axis=0)
     adults[:, : codes.FIRST_ADULT_BAND] = 0
-    listed = ["sex", "age_band", *(node.name for node in nodes)]
-    names = [name for name in listed if name in columns]
-    left_out = [name for name in listed if name not in columns]
+    names = [name for name in ("sex", "age_band", *(node.name for node in nodes)) if name in columns]
+    names.append(expectation.INCOME_CLASS)
     persons = len(columns["sex"])
     results = []
     for size in (1, 2, 3):
         ratios = {}
         for chosen in combinations(names, size):
-            expected = expectation.expected(nodes, adults, chosen, sampling.WORK)
+            expected = expectation.expected_with_income(nodes, adults, chosen, sampling.WORK, classes)
             counted = np.logical_and.reduce([columns[name] >= 0 for name in chosen])
             n = int(counted.sum())
             cells = np.ravel_multi_index([columns[name][counted] for name in chosen], expected.shape)
@@ -62,12 +62,16 @@ def main() -> None:
                 "; ".join(f"{' x '.join(chosen)} {ratios[chosen]:.2f}" for chosen in reversed(worst)),
             )
         )
-    note = f"; not columns of the sampler: {', '.join(left_out)}" if left_out else ""
     show(
-        f"TVD over the i.i.d. floor at {persons:,} adults of {asked.uf}{note}",
+        f"TVD over the i.i.d. floor at {persons:,} adults of {asked.uf}, {len(names)} variables",
         ("variables", "tables", "median", "worst", "worst three"),
         results,
     )
+
+
+def _classes(income_brl: np.ndarray) -> np.ndarray:
+    """Class of each income; -1 for who does not work."""
+    return np.where(np.isnan(income_brl), -1, np.searchsorted(_metrics.INCOME_ENDS, income_brl))
 
 
 if __name__ == "__main__":
