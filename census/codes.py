@@ -98,6 +98,21 @@ POSITIONS = (
     "familiar auxiliar",
 )
 MEI = ("não", "sim")
+# Groups of activity of which the register of 2022 prints the share of MEI, and what is left of each sector.
+MEI_TRADE_GROUPS = (
+    "cabeleireiros e tratamento de beleza",
+    "restaurantes e serviços de alimentação e bebidas",
+    "publicidade",
+    "catering, bufê e comida preparada",
+    "outros serviços",
+    "comércio varejista de vestuário e acessórios",
+    "manutenção e reparação de veículos",
+    "outro comércio",
+    "serviços especializados para construção",
+    "outra construção",
+    "indústria",
+    "agropecuária",
+)
 TRAITS = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
 
 # First age of each band; the last is open. Bands of SIDRA 10061 from 20 on; 18-19 apart since few end school there.

@@ -79,6 +79,27 @@ def expected_with_income(
     return np.asarray(opt_einsum.contract(f"{''.join(letters.values())}Y,{group}YZ->{kept}Z", table, classes))
 
 
+def expected_tables(
+    nodes: Sequence[NodeTable],
+    persons: Array,
+    wanted: Sequence[tuple[str, ...]],
+    work: Sequence[str],
+    classes: Array,
+) -> dict[tuple[str, ...], Array]:
+    """Several tables of `expected_with_income`; those of income are margins of one, which costs as much as each."""
+    of_income = [columns for columns in wanted if columns[-1] == INCOME_CLASS]
+    found = {columns: expected(nodes, persons, columns, work) for columns in wanted if columns not in of_income}
+    if of_income:
+        others = list(dict.fromkeys(name for columns in of_income for name in columns[:-1]))
+        axes = [*others, INCOME_CLASS]
+        joint = expected_with_income(nodes, persons, axes, work, classes)
+        letters = dict(zip(axes, ascii_letters, strict=False))
+        whole = "".join(letters.values())
+        for columns in of_income:
+            found[columns] = np.asarray(np.einsum(f"{whole}->{''.join(letters[name] for name in columns)}", joint))
+    return found
+
+
 def income_law(points: Array, factor: Array, ends: Sequence[float]) -> Array:
     """(groups, bands, classes): share of a great group's workers of a band in each class of income.
 

@@ -257,10 +257,18 @@ def trait_norms(rows: DataFrame) -> DataFrame:
     )
 
 
-def occupations(cod: DataFrame, crosswalk: DataFrame, titles: DataFrame, jobs: DataFrame) -> DataFrame:
-    """`core_occupation__title` rows: every CBO title under its COD group and, for groups without one, an alternative.
+def occupations(
+    cod: DataFrame,
+    crosswalk: DataFrame,
+    additions: DataFrame,
+    titles: DataFrame,
+    jobs: DataFrame,
+    requirements: DataFrame,
+) -> DataFrame:
+    """`core_occupation__title` rows: every CBO title under its COD group, and what was added to a group by hand.
 
-    Titles that exist in one gender only keep the other empty string: they are never drawn for that sex.
+    A group without a title of its own takes the alternatives of the crosswalk. Titles that exist in one gender only
+    keep the other empty: they are never drawn for that sex.
     """
     main = crosswalk.select("occupation_cbo", "occupation_cod")
     used = main.select("occupation_cod").distinct()
@@ -269,10 +277,14 @@ def occupations(cod: DataFrame, crosswalk: DataFrame, titles: DataFrame, jobs: D
         .where("occupation_cod != ''")
         .join(used, "occupation_cod", "left_anti")
     )
+    added = additions.select("occupation_cbo", "occupation_cod")
     return (
         main.unionByName(alternative)
+        .unionByName(added)
+        .distinct()
         .join(cod, "occupation_cod", "inner")
         .join(titles, "occupation_cbo", "inner")
+        .join(requirements.drop("line"), "occupation_cbo", "inner")
         .join(jobs, "occupation_cbo", "left")
         .select(
             "occupation_cbo",
@@ -283,8 +295,79 @@ def occupations(cod: DataFrame, crosswalk: DataFrame, titles: DataFrame, jobs: D
             F.coalesce("title_masculine", F.lit("")).alias("title_masculine"),
             F.coalesce("jobs", F.lit(0.0)).alias("jobs"),
             (F.col("women_percent") / 100.0).alias("women_share"),
+            "min_education_level",
+            F.col("min_age_years").cast("int"),
+            F.col("max_age_years").cast("int"),
+            "positions",
+            "only_sex",
+            "weight_factor",
         )
     )
+
+
+def mei_trades(trades: DataFrame, titles: DataFrame, jobs: DataFrame) -> DataFrame:
+    """`core_mei__trade` rows: the weight of a trade split over its base groups, and who of RAIS has its name."""
+    known = titles.join(jobs, "occupation_cbo", "inner").where("women_percent IS NOT NULL")
+    by_name = known.groupBy(F.lower("title_masculine").alias("name")).agg(
+        (F.sum(F.col("jobs") * F.col("women_percent")) / F.sum("jobs") / 100.0).alias("women_share")
+    )
+    return (
+        trades.withColumn("name", F.lower("title_masculine"))
+        .join(by_name, "name", "left")
+        .select(
+            "cnae_subclass",
+            "register_title",
+            "title_feminine",
+            "title_masculine",
+            "occupation_cod",
+            "trade_group",
+            (F.col("percent") * F.col("share")).alias("percent"),
+            "women_share",
+        )
+    )
+
+
+SEASIDE_KM = 60.0
+_TOP_SHARE = 0.75
+
+
+def place_conditions(biomes: DataFrame, crops: DataFrame, farming: DataFrame, places: DataFrame) -> DataFrame:
+    """`core_place__condition` rows: what the regional weights of titles ask of a municipality.
+
+    A herd or a value of farming counts where it is, for an inhabitant, in the top quarter of all municipalities.
+    """
+    people = places.select("municipality_code", "population_persons")
+    here = biomes.join(people, "municipality_code", "inner")
+    listed = F.split("biomes", ";")
+    by_biome = here.where("biomes IS NOT NULL").select(
+        "municipality_code",
+        F.lit("biome").alias("kind"),
+        F.explode(listed).alias("value"),
+        (1.0 / F.size(listed)).alias("share"),
+    )
+    coast = here.select(
+        "municipality_code",
+        F.lit("coast").alias("kind"),
+        F.when(F.col("sea_km") <= SEASIDE_KM, "litoral").otherwise("interior").alias("value"),
+        F.lit(1.0).alias("share"),
+    )
+    grown = crops.join(people, "municipality_code", "inner").select(
+        "municipality_code", F.explode(F.array("crop_1", "crop_2", "crop_3")).alias("value")
+    )
+    herds = farming.join(people, "municipality_code", "inner")
+    columns = [name for name in farming.columns if name not in {"municipality_code", "line"}]
+    for name in columns:
+        herds = herds.withColumn(name, F.coalesce(F.col(name), F.lit(0.0)) / F.col("population_persons"))
+    ends = herds.agg(*[F.percentile_approx(name, _TOP_SHARE, 10_000).alias(f"{name}_end") for name in columns])
+    top = herds.crossJoin(F.broadcast(ends)).select(
+        "municipality_code",
+        F.explode(
+            F.array(*[F.when((F.col(n) >= F.col(f"{n}_end")) & (F.col(n) > 0), F.lit(n)) for n in columns])
+        ).alias("value"),
+    )
+    by_crop = grown.unionByName(top).where("value IS NOT NULL").distinct()
+    by_crop = by_crop.select("municipality_code", F.lit("crop").alias("kind"), "value", F.lit(1.0).alias("share"))
+    return by_biome.unionByName(coast).unionByName(by_crop)
 
 
 # Peoples' rites and places are theirs, not a hint for anybody's hobby.

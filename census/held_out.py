@@ -54,6 +54,8 @@ _TOLD = frozenset(
     {
         Figure("situacao_domicilio", "Brasil", "situação", "urbana"),
         Figure("sexo_ocupados", "Brasil", "sexo", "mulheres"),
+        Figure("mei", "Brasil", "sexo", "mulheres"),
+        Figure("mei", "Brasil", "setor", "industria"),
     }
 )
 

@@ -23,6 +23,14 @@ _RACE: dict[str, str | None] = {**_text(codes.PNADC_RACE), "9": None}
 _ZONE = _text(codes.PNADC_ZONE)
 _AGES_0_100 = tuple(f"idade_{age}" for age in range(101))
 _EDUCATION = {str(code): codes.EDUCATION_LEVELS[level] for code, level in codes.PNADC_EDUCATION.items()}
+FARMING = (
+    "valor_lavoura_permanente_2021_mil_reais",
+    "bovinos_2021",
+    "suinos_2021",
+    "galinaceos_2021",
+    "valor_origem_animal_2016_mil_reais",
+    "valor_aquicultura_2016_mil_reais",
+)
 _RACE_LOWER: dict[str, str | None] = {
     "branca": "branca",
     "preta": "preta",
@@ -561,6 +569,58 @@ LAYOUTS: dict[str, Layout] = {
             Field("pct_mei_no_total_ocupado", "percent", "number", low=0, high=100),
         )
     ),
+    "title_requirements": Layout(
+        (
+            Field("cbo", "occupation_cbo"),
+            Field("min_education", "min_education_level", codes=_same(codes.EDUCATION_LEVELS)),
+            Field("min_age_years", "min_age_years", "int", required=False, low=14, high=60),
+            Field("max_age_years", "max_age_years", "int", required=False, low=18, high=120),
+            Field("positions", "positions", required=False),
+            Field("sexes", "only_sex", required=False, codes=_same(codes.SEXES)),
+            Field("weight_factor", "weight_factor", "number", low=0, high=1),
+        )
+    ),
+    "title_additions": Layout((Field("cod", "occupation_cod"), Field("cbo", "occupation_cbo"))),
+    "regional_trades": Layout(
+        (
+            Field("cbo", "occupation_cbo"),
+            Field("kind", "kind", codes=_same(("uf", "region", "biome", "coast", "crop", "zone"))),
+            Field("value", "value"),
+            Field("factor", "factor", "number", low=0.02, high=10),
+        )
+    ),
+    "mei_trades": Layout(
+        (
+            Field("cnae_subclass", "cnae_subclass"),
+            Field("mei_title", "register_title"),
+            Field("masculine", "title_masculine"),
+            Field("feminine", "title_feminine"),
+            Field("cod", "occupation_cod"),
+            Field("share", "share", "number", low=0, high=1),
+            Field("group", "trade_group", codes=_same(codes.MEI_TRADE_GROUPS)),
+            Field("weight", "percent", "number", low=0, high=100),
+        )
+    ),
+    "mei_profile": Layout((Field("indicador", "indicator"), Field("valor", "value", "number", low=0, high=100))),
+    "biome_coast": Layout(
+        (
+            Field("codigo_ibge", "municipality_code"),
+            Field("biomas", "biomes", required=False),
+            Field("km_ao_mar", "sea_km", "number", low=0, high=5000),
+        )
+    ),
+    "crops_municipality": Layout(
+        (
+            Field("codigo_ibge", "municipality_code"),
+            *(Field(f"produto_{place}", f"crop_{place}", required=False) for place in (1, 2, 3)),
+        )
+    ),
+    "farming_municipality": Layout(
+        (
+            Field("codigo_ibge", "municipality_code"),
+            *(Field(name, name, "number", required=False, low=0) for name in FARMING),
+        )
+    ),
     "names_by_decade": Layout(
         (Field("nome", "name"),),
         long=("nasc_antes_1930", *(f"nasc_{d}_{d + 9}" for d in range(1930, 2000, 10)), "nasc_2000_2010"),
@@ -570,6 +630,15 @@ LAYOUTS: dict[str, Layout] = {
             Field("nome", "name"),
             Field("freq_feminino", "women", "number", low=0),
             Field("freq_masculino", "men", "number", low=0),
+        )
+    ),
+    "names_uf": Layout(
+        (
+            Field("uf_nascimento", "uf", codes=_same(codes.UFS)),
+            Field("sexo", "sex", codes=_same(codes.SEXES)),
+            Field("nome", "name"),
+            Field("n", "bearers", "number", low=0),
+            Field("n_pessoas", "people", "number", low=1),
         )
     ),
     "surnames": Layout((Field("sobrenome", "name"), Field("frequencia", "persons", "number", low=1))),
@@ -596,6 +665,7 @@ LAYOUTS: dict[str, Layout] = {
             Field("regiao", "region", codes=_REGIONS),
             Field("sexo", "sex", codes=_same(codes.SEXES)),
             Field("periodo", "birth_period", codes=PERIODS),
+            Field("n", "people", "number", low=0),
             Field("p_prenome_composto", "compound_share", "number", low=0, high=1),
             Field("p_1_sobrenome", "one_surname_share", "number", low=0, high=1),
             Field("p_3_ou_mais", "three_surnames_share", "number", low=0, high=1),

@@ -1,8 +1,7 @@
-"""Names: accents, second given names, surnames, and the law of a surname's slot."""
+"""Names as Brazil writes them: accents, second given names, surnames and their particles."""
 
 from __future__ import annotations
 
-import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -108,6 +107,15 @@ def first_names(by_decade: DataFrame, by_sex: DataFrame, lexicon: DataFrame) -> 
     )
 
 
+def by_state(counts: DataFrame, lexicon: DataFrame) -> DataFrame:
+    """Candidates by state of birth, sex and first name with accents: `uf`, `sex`, `first_name`, `bearers`, `people`."""
+    return (
+        counts.join(lexicon, "name", "left")
+        .groupBy("uf", "sex", F.coalesce("accented", F.initcap("name")).alias("first_name"))
+        .agg(F.sum("bearers").alias("bearers"), F.max("people").alias("people"))
+    )
+
+
 def second_names(compounds: DataFrame, lexicon: DataFrame) -> DataFrame:
     """Split compound first names: `MARIA DE FATIMA` gives first `Maria`, second `de Fátima`.
 
@@ -190,7 +198,7 @@ def surnames(
         .join(ratios, "name", "left")
         .join(_reviewed(spellings, "surname"), "name", "left")
         .select(
-            F.coalesce("reviewed", "form", F.initcap("name")).alias("surname"),
+            F.coalesce("reviewed", "form", _with_tilde(F.col("name"))).alias("surname"),
             "persons",
             "particle",
             F.coalesce("particle_share", F.lit(0.0)).alias("particle_share"),
@@ -206,24 +214,12 @@ def surnames(
     )
 
 
-def slot_law(bearer_share: np.ndarray, slots: np.ndarray) -> np.ndarray:
-    """The law of one surname slot, so that P(a person bears s) is near its share.
+# Surnames of Japan and China that end in -ao without a tilde.
+_NO_TILDE = "NAGAO TAKAO MASAO ISAO AKAO MURAO UEHAO CHAO LIAO ZHAO MIAO TAO GAO CAO BAO HAO XIAO SHAO PAO LAO KAO DAO"
 
-    Solves 1 - sum_n slots[n] (1 - p)^n = share for each surname by Newton's method, then normalises.
 
-    Args:
-        bearer_share: Share of people who bear the surname in any position, in [0, 1).
-        slots: Probability of 1, 2, ... surnames; sums to 1.
-
-    Returns:
-        Probabilities of the surnames in a slot; they sum to 1.
-    """
-    counts = np.arange(1, len(slots) + 1)
-    share = np.clip(bearer_share, 0.0, 0.95)
-    p = share / (slots @ counts)
-    for _ in range(8):
-        rest = (1.0 - p)[:, None]
-        value = 1.0 - (rest**counts) @ slots - share
-        slope = (rest ** (counts - 1)) @ (slots * counts)
-        p = np.clip(p - value / slope, 0.0, 1.0)
-    return p / p.sum()
+def _with_tilde(name: Column) -> Column:
+    """A surname whose accents nobody wrote down: -AO is -ão, and -CAO after a vowel or N is -ção."""
+    portuguese = name.rlike("AO$") & ~name.isin(_NO_TILDE.split())
+    cedilla = F.regexp_replace(F.initcap(name), "(?<=[aeioun])cao$", "ção")
+    return F.when(portuguese, F.regexp_replace(cedilla, "ao$", "ão")).otherwise(F.initcap(name))

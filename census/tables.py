@@ -388,8 +388,74 @@ OCCUPATION = Table(
         Column("title_masculine", _S, "Title of a man."),
         Column("jobs", _D, "RAIS 2025, formal jobs on 31 December; 0 if under 1,000.", "jobs >= 0"),
         Column("women_share", _D, "Share of women among them.", required=False),
+        Column("min_education_level", _S, "Least schooling of who has the title, by law or by the nature of the work."),
+        Column("min_age_years", _I, "Least age in the present job; null: none.", required=False),
+        Column("max_age_years", _I, "Highest age in the present job; null: none.", required=False),
+        Column("positions", _S, "Positions that may have it, joined by `;`; null: any.", required=False),
+        Column("only_sex", _S, "Sex that the title names; null: both.", required=False),
+        Column("weight_factor", _D, "1, or less for titles that are rare or out of use.", "weight_factor > 0"),
     ),
     key=("occupation_cbo", "occupation_cod"),
+    partition_by=(),
+)
+REGIONAL_TRADE = Table(
+    "core_occupation__regional",
+    "Places where a CBO title is more or less common inside its COD base group than in the country.",
+    (
+        CBO,
+        Column("kind", _S, "uf, region, biome, coast, crop or zone."),
+        Column("value", _S, "Value of the kind, as in core_place__condition."),
+        Column("factor", _D, "Times the title's weight.", "factor BETWEEN 0.02 AND 10"),
+    ),
+    key=("occupation_cbo", "kind", "value"),
+    partition_by=(),
+)
+PLACE_CONDITION = Table(
+    "core_place__condition",
+    "What a municipality is known for: biomes, coast or interior, crops and herds.",
+    (
+        MUNICIPALITY,
+        Column("kind", _S, "biome, coast or crop."),
+        Column("value", _S, "Biome; litoral (seat within 60 km of the sea) or interior; crop or herd."),
+        Column("share", _D, "1 over the biomes of the municipality; else 1.", "share > 0 AND share <= 1"),
+    ),
+    key=("municipality_code", "kind", "value"),
+    partition_by=(),
+)
+TITLE_WEIGHT = Table(
+    "core_model__title",
+    "How common a CBO title is inside its COD base group, by sex, before its requirements and places.",
+    (
+        COD,
+        CBO,
+        SEX,
+        Column("formal", BooleanType(), "Of who holds a formal position; else of who holds another."),
+        Column("weight", _D, "Shares of a base group sum to 1 over titles and sexes.", "weight BETWEEN 0 AND 1"),
+    ),
+    key=("occupation_cod", "occupation_cbo", "sex", "formal"),
+    partition_by=(),
+)
+MEI_TRADE = Table(
+    "core_mei__trade",
+    "Trades of a MEI by COD base group; weights inside a published group are estimates.",
+    (
+        Column("cnae_subclass", _S, "CNAE 2.0, 7 digits."),
+        Column("register_title", _S, "As in Resolução CGSN 140/2018, Anexo XI."),
+        Column("title_feminine", _S, "As a woman says it."),
+        Column("title_masculine", _S, "As a man says it."),
+        COD,
+        Column("trade_group", _S, "Group of activity of which the register's share is published."),
+        Column("percent", _D, "Of all MEI.", "percent >= 0"),
+        Column("women_share", _D, "Of the CBO title of the same name (RAIS 2025); null without one.", required=False),
+    ),
+    key=("cnae_subclass", "register_title", "occupation_cod"),
+    partition_by=(),
+)
+MEI_PROFILE = Table(
+    "core_mei__profile",
+    "Published figures of all MEI, 2022.",
+    (Column("indicator", _S, "As printed."), Column("value", _D, "Per cent, or years.")),
+    key=("indicator",),
     partition_by=(),
 )
 FIRST_NAME = Table(
@@ -402,6 +468,19 @@ FIRST_NAME = Table(
         PERSONS,
     ),
     key=("first_name", "sex", "birth_decade"),
+    partition_by=(),
+)
+FIRST_NAME_STATE = Table(
+    "core_name__first_name_state",
+    "First names of candidates by state of birth and sex; fewer than 3 bearers are left out.",
+    (
+        UF,
+        SEX,
+        Column("first_name", _S, "With accents."),
+        Column("bearers", _D, "Candidates who bear it.", "bearers > 0"),
+        Column("people", _D, "Candidates of the state and sex.", "people > 0"),
+    ),
+    key=("uf", "sex", "first_name"),
     partition_by=(),
 )
 SECOND_NAME = Table(
@@ -424,6 +503,7 @@ NAME_STRUCTURE = Table(
         Column("region", _S, "Macro-region."),
         SEX,
         Column("birth_period", _I, "First year of the period of birth."),
+        Column("people", _D, "Candidates counted."),
         Column("compound_share", _D, "With a second given name."),
         Column("one_surname_share", _D, "With one surname."),
         Column("three_surnames_share", _D, "With three or more."),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from census import codes
 from census.estimation import normalised, smoothed
-from census.model import BANDS, STATES, Array, dense
+from census.model import BANDS, Array, dense
 
 Integers = NDArray[np.int64]
 _FIRST_WORK_BAND = codes.AGE_BANDS.index("14-17")
@@ -246,28 +246,3 @@ def raked_positions(table: Array, workers: Array, shares: Sequence[tuple[tuple[i
             now = have[list(positions)].sum()
             factor[list(positions)] *= share / (1 - share) / (now / (1 - now))
     return normalised(table * factor, table)
-
-
-# ---------------------------------------------------------------------------------------------------- MEI
-# Great groups without a single MEI trade: professions that need a degree, farming, police and forces.
-NO_MEI_GROUPS = (1, 5, 9)
-
-
-def mei(own_account: Array, formal: Array, trades: NDArray[np.bool_], share: Array, national_share: float) -> Array:
-    """P(MEI | state, COD, may be one): level of each state from the MEI registers, the same in every trade allowed.
-
-    Args:
-        own_account: (states, COD) expected own-account workers of 18 and over.
-        formal: (states,) expected employees with a contract or statute.
-        trades: (COD,) whether the occupation holds a trade that a MEI may have.
-        share: (states,) MEI over formal workers; NaN where not published.
-        national_share: The same for Brazil.
-    """
-    share = np.where(np.isnan(share), national_share, share)
-    # Formal workers = employees + MEI (who counts both); solved for the MEI.
-    wanted = formal * share / (1 - share)
-    chance = np.minimum(wanted / np.maximum((own_account * trades).sum(axis=1), 1.0), 0.95)
-    table = np.zeros((STATES, len(trades), 2, 2))
-    table[:, :, 1, 1] = chance[:, None] * trades
-    table[..., 0] = 1 - table[..., 1]
-    return table

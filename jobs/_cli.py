@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
 
     from census.rules import Rule
+    from jobs._rule_check import TitleRule
     from jobs._screen import Screen
 
 log = logging.getLogger(__name__)
@@ -575,7 +576,7 @@ def rules(as_json: Json = False) -> None:
         from jobs import _rule_check
         from jobs._screen import Screen
 
-        rows = rule_rows(_rule_check.packaged())
+        rows = rule_rows(_rule_check.packaged(), _rule_check.TITLE_RULES)
         if as_json:
             typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
             return
@@ -587,8 +588,8 @@ def rules(as_json: Json = False) -> None:
     _guard(work)
 
 
-def rule_rows(found: Sequence[Rule]) -> list[dict[str, str]]:
-    """One row a rule, in words and as SQL."""
+def rule_rows(found: Sequence[Rule], of_titles: Sequence[TitleRule]) -> list[dict[str, str]]:
+    """One row a rule, in words and as SQL; those of titles are over persons with what their title asks for."""
     from census.rules import violation_sql
 
     return [
@@ -603,6 +604,18 @@ def rule_rows(found: Sequence[Rule]) -> list[dict[str, str]]:
             "sql": violation_sql(rule),
         }
         for rule in found
+    ] + [
+        {
+            "name": rule.name,
+            "who": rule.who,
+            "what": "occupation_title" if rule.name != "no_mei_outside_the_list" else "is_mei = sim",
+            "why": rule.why,
+            "source": rule.source,
+            "surveyed": "",
+            "by": "sampler",
+            "sql": rule.sql,
+        }
+        for rule in of_titles
     ]
 
 

@@ -55,7 +55,8 @@ def draw_state(
     laws, naming_laws = drawn.states[state], drawn.naming[state]
     people = sampling.draw(points, laws)
     number, sex, age = people["number"], people["sex"], people["age_years"]
-    given = naming.draw_names(number, sex, age, naming_laws)
+    ever_married = people["marital_status"] != codes.MARITAL_STATUSES.index("Solteiro")
+    given = naming.draw_names(number, sex, age, ever_married, naming_laws)
     traits = naming.draw_traits(
         number, sex, age, seed=laws.seed, state_code=laws.state_code, means=drawn.trait_means, root=drawn.trait_root
     )
@@ -69,10 +70,10 @@ def draw_state(
         "income_brl": pa.array(people["income_brl"], mask=np.isnan(people["income_brl"])),
         "occupation_cod": _words(words["cod"], people["occupation_cod"]),
         "occupation_cbo": _words(words["cbo"], people["title"]),
-        "occupation_title": _words(words["title"], np.where(people["title"] < 0, -1, people["title"] * 2 + sex)),
-        "former_occupation_title": _words(
-            words["title"], np.where(people["former_title"] < 0, -1, people["former_title"] * 2 + sex)
+        "occupation_title": pc.coalesce(
+            _words(words["trade"], _of_sex(people["trade"], sex)), _words(words["title"], _of_sex(people["title"], sex))
         ),
+        "former_occupation_title": _words(words["title"], _of_sex(people["former_title"], sex)),
         "first_name": _words(words["first"], given.first),
         "middle_name": pc.fill_null(_words(words["second"], given.second), ""),
         "last_name": _last_names(given, words),
@@ -80,6 +81,11 @@ def draw_state(
     columns |= {name: pa.array(people[name].astype(np.int32)) for name in CODES}
     columns |= {trait: pa.array(traits[:, i], mask=np.isnan(traits[:, i])) for i, trait in enumerate(codes.TRAITS)}
     return pa.RecordBatch.from_arrays([columns[f.name] for f in SCHEMA], schema=SCHEMA)
+
+
+def _of_sex(row: NDArray[np.int32], sex: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Place of the word: a list has a woman's and a man's word a row."""
+    return np.where(row < 0, np.int32(-1), row * np.int32(2) + sex)
 
 
 def _words(words: pa.Array, index: NDArray[np.int64]) -> pa.Array:

@@ -33,6 +33,9 @@ class NationalInputs:
     religion: pd.DataFrame
     published: pd.DataFrame
     mei: pd.DataFrame
+    mei_trades: pd.DataFrame
+    mei_profile: pd.DataFrame
+    titles: pd.DataFrame
     occupations: pd.DataFrame
     occupied: pd.DataFrame
     income_points: pd.DataFrame
@@ -69,6 +72,9 @@ def read(spark: SparkSession, data_dir: Path) -> NationalInputs:
         "religion": table(tables.RELIGION),
         "published": table(tables.PUBLISHED),
         "mei": table(tables.MEI_SHARE),
+        "mei_trades": table(tables.MEI_TRADE),
+        "mei_profile": table(tables.MEI_PROFILE),
+        "titles": table(tables.OCCUPATION),
         "occupations": table(tables.OCCUPATION_2026),
         "occupied": table(tables.OCCUPIED_2026),
         "income_points": table(tables.INCOME_POINT),

@@ -336,8 +336,7 @@ def _expected(spark: SparkSession, config: Config, ufs: list[str], adults: int) 
         persons = stored.block(uf).persons.sum(axis=0)
         persons[:, young] = 0
         domains = {node.name: node.values for node in nodes} | model.DOMAINS | {INCOME: INCOME_CLASSES}
-        for columns in wanted:
-            table = expectation.expected_with_income(nodes, persons, columns, WORK, classes)
+        for columns, table in expectation.expected_tables(nodes, persons, wanted, WORK, classes).items():
             index = pd.MultiIndex.from_product([domains[c] for c in columns], names=columns)
             cells = pd.DataFrame({"persons": table.ravel()}, index=index).reset_index()
             found[columns].append(cells[cells["persons"] > 0].assign(uf=uf))

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from census import axes, block, codes, counts, held_out, income, model, rules, unions, work
+from census import axes, block, codes, counts, held_out, income, mei, model, rules, unions, work
 from census.errors import FitError
 from census.estimation import masked, normalised
 from census.network import NodeTable
@@ -39,7 +39,7 @@ _FIXED: Mapping[str, tuple[str, ...]] = {
     "education_level": ("uf", "sex", "age_band", "race"),
     "pay_class": ("occupation_cod",),
     "may_be_mei": ("position", "age_band"),
-    "is_mei": ("uf", "occupation_cod", "may_be_mei"),
+    "is_mei": ("uf", "occupation_cod", "may_be_mei", "sex", "education_level", "age_class"),
     "income_band": ("uf", "earning_class"),
 }
 _CHILD_SHRINK_PERSONS = 400.0
@@ -61,6 +61,19 @@ class Census:
     states: Array
     rural: Array
     zone: model.Estimate
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The national half.
+
+    Attributes:
+        nodes: The table of every node, in the order of conf/network.toml.
+        women_of_cod: (COD,) share of women among the workers of a base group, Brazil.
+    """
+
+    nodes: list[NodeTable]
+    women_of_cod: Array
 
 
 @dataclass(frozen=True)
@@ -172,8 +185,8 @@ def build(
     spec: Mapping[str, Node],
     design_effects: Mapping[str, float],
     zeros: tuple[Rule, ...],
-) -> list[NodeTable]:
-    """The table of every node, in the order of `spec`."""
+) -> Fitted:
+    """The table of every node, and the sexes of the base groups."""
     fitter = _Fitter(inputs, spec, design_effects, domains_of(inputs.cod), zeros)
     tables: dict[str, Array] = {
         name: np.eye(len(model.DOMAINS[name]))[list(classes)] for name, classes in model.COARSER_AGES.items()
@@ -204,7 +217,9 @@ def build(
     _position(fitter, tables, known, by_cod)
     tables["may_be_mei"], tables["is_mei"] = _mei(fitter, by_cod, tables)
     _income(fitter, tables, known)
-    return _nodes(fitter, tables, known)
+    by_sex = by_cod.sum(axis=(0, 3, 4))  # (COD, sexes)
+    women = by_sex[:, codes.SEXES.index("F")] / np.maximum(by_sex.sum(axis=1), 1.0)
+    return Fitted(_nodes(fitter, tables, known), women)
 
 
 def _nodes(fitter: _Fitter, tables: Mapping[str, Array], known: Mapping[str, model.Estimate]) -> list[NodeTable]:
@@ -517,26 +532,65 @@ def _position_levels(figures: pd.DataFrame) -> list[tuple[tuple[int, ...], float
 
 
 def _mei(fitter: _Fitter, by_cod: Array, tables: Mapping[str, Array]) -> tuple[Array, Array]:
-    """Who may be a MEI (position x age band), and P(MEI | state, COD, may be)."""
+    """Who may be a MEI (position x age band), and P(MEI | state, COD, may be, sex, schooling, age class)."""
     inputs = fitter.inputs
     expected = by_cod[..., None] * fitter.fitted("position", tables, _POSITION)
-    grown = expected[..., 1:, :].sum(axis=(2, 3, 4))  # age classes from 18 on
     may_be = np.zeros((len(codes.POSITIONS), model.BANDS, 2))
     may_be[..., 0] = 1.0
     own = codes.POSITIONS.index("conta própria")
     may_be[own, model.ADULT :] = [0.0, 1.0]
     contract = [codes.POSITIONS.index(p) for p in _CONTRACT]
-    share = inputs.mei.set_index("uf")["share"].reindex(list(codes.UFS)).to_numpy(dtype=float)
-    trades = rules.allowed(fitter.rules, "is_mei", ("occupation_cod",), fitter.domains)[:, 1]
-    trades &= ~np.isin(inputs.group_of_cod, work.NO_MEI_GROUPS)
-    law = work.mei(
-        grown[..., own],
+    may = rules.allowed(fitter.rules, "is_mei", ("occupation_cod",), fitter.domains)[:, 1]
+    domain = {"occupation_cod": inputs.cod, "trade_group": codes.MEI_TRADE_GROUPS}
+    trades = inputs.mei_trades[inputs.mei_trades["occupation_cod"].isin(inputs.cod)]
+    chance = mei.fit(
+        expected[..., 1:, own],  # age classes from 18 on
         expected[..., contract].sum(axis=(1, 2, 3, 4, 5)),
-        trades,
-        share,
-        published(inputs.published, "mei", "MEI / ocupados formais"),
+        model.dense(trades, domain, "percent") * may[:, None],
+        registers(inputs),
     )
-    return may_be, law
+    table = np.zeros((*chance.shape[:2], 2, *chance.shape[2:4], len(codes.AGE_CLASSES), 2))
+    table[:, :, 1, :, :, 1:, 1] = chance
+    table[..., 0] = 1 - table[..., 1]
+    return may_be, table
+
+
+# Group of activity -> where its share of the MEI is printed: a figure of published_margins or of mei_profile.
+_MEI_SECTORS = {
+    "servicos": codes.MEI_TRADE_GROUPS[:5],
+    "comercio": codes.MEI_TRADE_GROUPS[5:8],
+    "construcao": codes.MEI_TRADE_GROUPS[8:10],
+}
+_MEI_CLASSES = {
+    "cabeleireiros e tratamento de beleza": "cabeleireiros e tratamento de beleza",
+    "restaurantes e alimentacao": "restaurantes e serviços de alimentação e bebidas",
+    "varejo de vestuario": "comércio varejista de vestuário e acessórios",
+}
+_MEI_PROFILE = {
+    "% publicidade": "publicidade",
+    "% catering, bufê e comida preparada": "catering, bufê e comida preparada",
+    "% manutenção e reparação de veículos": "manutenção e reparação de veículos",
+    "% serviços especializados de construção": "serviços especializados para construção",
+}
+
+
+def registers(inputs: NationalInputs) -> mei.Registers:
+    """What is published of the MEI and not held out."""
+    figures = inputs.published
+    profile = dict(zip(inputs.mei_profile["indicator"], inputs.mei_profile["value"], strict=True))
+    groups = {group: published(figures, "mei", figure) for figure, group in _MEI_CLASSES.items()}
+    groups |= {group: profile[figure] / 100 for figure, group in _MEI_PROFILE.items()}
+    # What is left of a sector is its last group's.
+    for sector, members in _MEI_SECTORS.items():
+        groups[members[-1]] = published(figures, "mei", sector) - sum(groups[group] for group in members[:-1])
+    return mei.Registers(
+        of_formal=inputs.mei.set_index("uf")["share"].reindex(list(codes.UFS)).to_numpy(dtype=float),
+        women=1 - published(figures, "mei", "homens"),
+        thirties=profile["% 30 a 39 anos"] / 100,
+        degree=1 - profile["% sem ensino superior completo"] / 100,
+        mean_age=profile["idade média (anos)"],
+        groups=groups,
+    )
 
 
 # -------------------------------------------------------------------------------------------------- income

@@ -1,6 +1,6 @@
 """Structural zeros in the persons drawn: nobody may break a rule of conf/rules.toml.
 
-Reads   core_persona__attribute
+Reads   core_persona__attribute, core_occupation__title, core_mei__trade
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import io
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import NamedTuple
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from census import rules, tables
+from census import codes, rules, tables
 from census.errors import QualityGateError
 from census.rules import Rule
 from conf import settings
@@ -25,6 +26,61 @@ from jobs import _locks, _storage
 NATIONAL = "BR"
 TOTAL = "structural-zero violations"
 _RULES_OF_A_PASS = 90
+
+
+class TitleRule(NamedTuple):
+    """A structural zero that census/reference/title_requirements.csv or mei_trades.csv tells title by title.
+
+    Attributes:
+        sql: Over a row of `with_titles`: true for who breaks it.
+    """
+
+    name: str
+    sql: str
+    who: str
+    why: str
+    source: str
+
+
+_LEVEL = f"array_position(array({', '.join(repr(level) for level in codes.EDUCATION_LEVELS)}), %s)"
+_REVIEWED = "Povo, title_requirements.csv: law or reason of each title"
+TITLE_RULES = (
+    TitleRule(
+        "no_title_below_its_schooling",
+        f"{_LEVEL % 'education_level'} < {_LEVEL % 'min_education_level'}",
+        "education_level is below what the title asks for",
+        "A physician has a degree, a technician the médio.",
+        _REVIEWED,
+    ),
+    TitleRule(
+        "no_title_outside_its_ages",
+        "age_years < min_age_years OR age_years > max_age_years",
+        "age_years is under or over what the title allows",
+        "A lorry driver is 18 or over, a soldier not 70.",
+        _REVIEWED,
+    ),
+    TitleRule(
+        "no_title_outside_its_positions",
+        "NOT array_contains(split(positions, ';'), position)",
+        "position is none of the title's",
+        "A judge holds a statute, a housekeeper a domestic job.",
+        _REVIEWED,
+    ),
+    TitleRule(
+        "no_title_of_the_other_sex",
+        "only_sex <> sex",
+        "sex is not the one that the title names",
+        "A title that names a sex is of that sex.",
+        _REVIEWED,
+    ),
+    TitleRule(
+        "no_mei_outside_the_list",
+        "is_mei AND mei_cod IS NULL",
+        "occupation_cod holds no trade that a MEI may have",
+        "A MEI works in one of the trades of the annex.",
+        "Resolução CGSN 140/2018, Anexo XI; base groups: Povo, mei_trades.csv",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -61,16 +117,29 @@ def packaged() -> tuple[Rule, ...]:
 
 def check(spark: SparkSession, config: Config, ufs: list[str]) -> DataFrame:
     """Rows of `ops_quality__metric`: persons who break each rule, over all states, and any rule, by state."""
-    return metrics(spark, count(_storage.read(spark, config.data_dir, tables.ATTRIBUTE, ufs), packaged()))
+    people = with_titles(spark, config, _storage.read(spark, config.data_dir, tables.ATTRIBUTE, ufs))
+    return metrics(spark, count(people, packaged()))
+
+
+def with_titles(spark: SparkSession, config: Config, people: DataFrame) -> DataFrame:
+    """Persons with what their title asks for, and whether their base group holds a trade of a MEI."""
+    known = _storage.read(spark, config.data_dir, tables.OCCUPATION)
+    asked = known.select(
+        "occupation_cbo", "min_education_level", "min_age_years", "max_age_years", "positions", "only_sex"
+    ).distinct()
+    trades = _storage.read(spark, config.data_dir, tables.MEI_TRADE)
+    trades = trades.select("occupation_cod", F.col("occupation_cod").alias("mei_cod")).distinct()
+    return people.join(F.broadcast(asked), "occupation_cbo", "left").join(F.broadcast(trades), "occupation_cod", "left")
 
 
 def count(people: DataFrame, checked: tuple[Rule, ...]) -> Found:
     """Count who breaks which rule; examples are looked up only for a rule that is broken.
 
     Args:
-        people: One row a person, columns of `core_persona__attribute`.
+        people: One row a person, as `with_titles` gives them.
     """
     breaks = {rule.name: F.expr(rules.violation_sql(rule)) for rule in checked}
+    breaks |= {rule.name: F.expr(rule.sql) for rule in TITLE_RULES}
     persons: dict[str, int] = {}
     broken: dict[str, dict[str, int]] = {}
     # Spark compiles an aggregation of up to 100 columns (spark.sql.codegen.maxFields), and interprets a wider one.
@@ -92,7 +161,10 @@ def count(people: DataFrame, checked: tuple[Rule, ...]) -> Found:
 def metrics(spark: SparkSession, found: Found) -> DataFrame:
     """Rows of `ops_quality__metric` in the family `set`: `rule: <name>` for each rule, and the total of each state."""
     everyone, total = sum(found.persons.values()), found.by_rule()
-    rows = [(NATIONAL, f"rule: {rule.name}", total.get(rule.name, 0), everyone, rule.source) for rule in packaged()]
+    rows = [
+        (NATIONAL, f"rule: {rule.name}", total.get(rule.name, 0), everyone, rule.source)
+        for rule in (*packaged(), *TITLE_RULES)
+    ]
     rows.append((NATIONAL, TOTAL, sum(total.values()), everyone, "conf/rules.toml"))
     rows += [
         (uf, TOTAL, sum(found.broken[uf].values()), persons, "conf/rules.toml")

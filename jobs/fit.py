@@ -1,8 +1,9 @@
 """Fit: the network's tables for all of Brazil; the numbering and the census blocks of the chosen states.
 
 Reads   core_census__*, core_place__municipality, core_pnadc__*, core_survey__*, core_marital__*, core_religion__*,
-        core_published__*, core_model__count
-Writes  core_model__node, core_model__cpd, core_model__evidence, model/network.json (national);
+        core_published__*, core_mei__*, core_occupation__title,
+        core_model__count
+Writes  core_model__node, core_model__cpd, core_model__title, core_model__evidence, model/network.json (national);
         core_model__allocation, core_model__block, core_model__residual (chosen states)
 """
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from census import allocation, block, codes, counts, design_effects, harmonise, model, network, tables
+from census import allocation, block, codes, counts, design_effects, harmonise, model, network, tables, titles
 from census.errors import SchemaError
 from census.network import NodeTable
 from conf import settings
@@ -37,7 +38,15 @@ _RESIDUALS = ("age_sex_persons", "race", "education", "own_joint", "zone", "stat
 
 def run(spark: SparkSession, config: Config) -> RunReport:
     """Fit the national tables if anything they depend on changed; number and rake the states that lack it."""
-    writes = (tables.NODE, tables.CPD, tables.EVIDENCE, tables.ALLOCATION, tables.BLOCK, tables.RESIDUAL)
+    writes = (
+        tables.NODE,
+        tables.CPD,
+        tables.TITLE_WEIGHT,
+        tables.EVIDENCE,
+        tables.ALLOCATION,
+        tables.BLOCK,
+        tables.RESIDUAL,
+    )
     with _runlog.stage(spark, config, "fit", writes=writes, reads=(tables.COUNT, tables.AGE_SEX)) as report:
         if not report.todo:
             return report
@@ -65,10 +74,11 @@ def _store_national(
     spark: SparkSession,
     config: Config,
     inputs: _fit_inputs.NationalInputs,
-    nodes: Sequence[NodeTable],
+    fitted: _national.Fitted,
     spec: dict[str, Node],
     report: RunReport,
 ) -> int:
+    nodes = fitted.nodes
     domains = _national.domains_of(inputs.cod)
     network.check(nodes, domains)
     listed = [
@@ -82,6 +92,10 @@ def _store_national(
     rows = rows.take(pa.array(np.argsort(pc.dictionary_encode(rows["uf"].combine_chunks()).indices, kind="stable")))
     frame = spark.createDataFrame(rows, tables.CPD.schema)
     _storage.replace_all(frame, config.data_dir, tables.CPD, metadata=report.metadata)
+    weights = spark.createDataFrame(_title_weights(inputs, fitted.women_of_cod)).select(
+        *[F.col(column.name).cast(column.type) for column in tables.TITLE_WEIGHT.columns]
+    )
+    _storage.replace_all(weights.coalesce(1), config.data_dir, tables.TITLE_WEIGHT, metadata=report.metadata)
     evidence = spark.createDataFrame(_evidence(nodes, _national.split_grades(inputs)), tables.EVIDENCE.schema).coalesce(
         1
     )
@@ -91,6 +105,28 @@ def _store_national(
     probabilities = sum(int((node.table > 0).sum()) for node in nodes)
     report.progress(f"{len(nodes)} nodes, {probabilities:,} probabilities")
     return len(rows)
+
+
+def _title_weights(inputs: _fit_inputs.NationalInputs, women_of_cod: Array) -> pd.DataFrame:
+    """Rows of `core_model__title`."""
+    known = titles.of_rows(inputs.titles, inputs.cod)
+    weights = titles.weights(known, women_of_cod)
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "occupation_cod": np.array(inputs.cod)[known.cod],
+                    "occupation_cbo": known.cbo,
+                    "sex": sex,
+                    "formal": bool(formal),
+                    "weight": weights[formal, :, place],
+                }
+            )
+            for formal in (0, 1)
+            for place, sex in enumerate(codes.SEXES)
+        ],
+        ignore_index=True,
+    )
 
 
 def _store_states(

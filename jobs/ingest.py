@@ -175,15 +175,28 @@ def build(rows: Mapping[str, DataFrame]) -> dict[Table, DataFrame]:
         .select(*tables.PUBLISHED.column_names),
         tables.GROUP_TREND: good["pnadc_group_trend"].select(*tables.GROUP_TREND.column_names),
         tables.MEI_SHARE: good["mei_uf"].select("uf", (F.col("percent") / 100).alias("share")),
+        tables.MEI_TRADE: harmonise.mei_trades(good["mei_trades"], good["occupation_titles"], good["rais_2025"]),
+        tables.MEI_PROFILE: good["mei_profile"].select("indicator", "value"),
         tables.OCCUPATION: harmonise.occupations(
-            good["occupation_cod"], good["occupation_cbo_to_cod"], good["occupation_titles"], good["rais_2025"]
+            good["occupation_cod"],
+            good["occupation_cbo_to_cod"],
+            good["title_additions"],
+            good["occupation_titles"],
+            good["rais_2025"],
+            good["title_requirements"],
+        ),
+        tables.REGIONAL_TRADE: good["regional_trades"].select(*tables.REGIONAL_TRADE.column_names),
+        tables.PLACE_CONDITION: harmonise.place_conditions(
+            good["biome_coast"], good["crops_municipality"], good["farming_municipality"], places
         ),
         tables.FIRST_NAME: names.first_names(good["names_by_decade"], good["names_by_sex"], lexicon),
+        tables.FIRST_NAME_STATE: names.by_state(good["names_uf"], lexicon),
         tables.SECOND_NAME: names.second_names(good["name_compounds"], lexicon),
         tables.NAME_STRUCTURE: good["name_structure"].select(
             "region",
             "sex",
             F.col("birth_period").cast("int"),
+            "people",
             "compound_share",
             "one_surname_share",
             "three_surnames_share",

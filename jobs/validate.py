@@ -76,7 +76,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         # The tables of the sample do not wait for the texts.
         with ThreadPoolExecutor(1) as pool:
             fitted = pool.submit(_metrics.fits, spark, config, measured)
-            zeros = _rule_check.count(people, _rule_check.packaged())
+            zeros = _rule_check.count(_rule_check.with_titles(spark, config, people), _rule_check.packaged())
             _rule_check.require(zeros)
             _check(spark, config, report, ufs)
             report.progress("measuring the set")

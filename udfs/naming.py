@@ -12,7 +12,8 @@ from udfs.alias import Alias
 
 Integers = NDArray[np.int64]
 REFERENCE_YEAR = 2022
-FIRST_DECADE, LAST_DECADE = 1920, 2000
+FIRST_DECADE, LAST_DECADE = 1920, 2010
+DECADES = (LAST_DECADE - FIRST_DECADE) // 10 + 1
 PERIODS = (1940, 1950, 1960, 1970, 1980, 1990)
 MAX_SURNAMES = 3
 # Streams of the mixer; a number is given once and never to another variable.
@@ -20,8 +21,32 @@ IS_COMPOUND, FIRST_NAME, COMPOUND, SURNAME_COUNT, SUFFIX, SUFFIX_KIND = 40, 41, 
 SURNAME, SURNAME_AGAIN, PARTICLE = (46, 47, 48), (49, 50, 51), (52, 53, 54)
 TRAIT = (60, 61, 62, 63, 64)
 _TRAIT_AGES = np.array([15.0, 21.0, 29.5, 39.5, 49.5, 59.5, 70.0])
-# T scores are kept within 20 and 80: three standard deviations.
-_LOWEST_U, _HIGHEST_U = 0.0013, 0.9987
+# Normal quantiles, read off a table: finer than the tenth of a T score; three standard deviations at the ends.
+_QUANTILES = seeds.normal_quantile(np.clip((np.arange(1 << 16) + 0.5) / (1 << 16), 0.0013, 0.9987))
+
+
+@dataclass(frozen=True)
+class HeadAndTail:
+    """Laws whose common words differ between states, and whose rare ones do not.
+
+    Attributes:
+        head_share: Of each cell, the chance of a word of the head.
+        head: The state's laws of the head.
+        tail: The laws of the rest, the same object for all states.
+    """
+
+    head_share: NDArray[np.float64]
+    head: Alias
+    tail: Alias
+
+    def draw(self, cells: NDArray[np.int32], u: NDArray[np.float64]) -> Integers:
+        share = self.head_share[cells]
+        in_head = u < share
+        found = np.empty(len(cells), dtype=np.int64)
+        found[in_head] = self.head.draw(cells[in_head], u[in_head] / share[in_head])
+        rest = ~in_head
+        found[rest] = self.tail.draw(cells[rest], (u[rest] - share[rest]) / (1 - share[rest]))
+        return found
 
 
 @dataclass(frozen=True)
@@ -29,25 +54,27 @@ class NameTables:
     """Name laws of one state.
 
     Attributes:
-        first: (sex, decade) laws of single first names, ragged; `first_index` maps a slot to `first_names`.
-        compound: (sex, period) laws of compounds, ragged; `compound_first`, `compound_second` map a slot.
-        compound_share, suffix_share: (sex, period).
-        surname_count: (sex, period) laws of 1, 2 or 3 surnames.
+        first: (sex, decade) laws of first names.
+        compound_chance: (sex, period, first names) chance of a second given name.
+        second_cell: (sex, period, first names) place among the laws of `second`; any where the chance is 0.
+        second: Laws of the second given name after a first one.
+        second_as_first: The same word's place among first names, -1 if it is none.
+        suffix_share: (sex, period).
+        surname_count: (sex, period, ever married) laws of 1, 2 or 3 surnames.
         surname: One law of a slot. `particle_share` by surname.
         suffix: Law of the suffixes of men.
     """
 
     seed: int
     state_code: int
-    first: Alias
-    first_index: Integers
-    compound: Alias
-    compound_first: Integers
-    compound_second: Integers
-    compound_share: NDArray[np.float64]
+    first: HeadAndTail
+    compound_chance: NDArray[np.float32]
+    second_cell: NDArray[np.int32]
+    second: Alias
+    second_as_first: NDArray[np.int64]
     suffix_share: NDArray[np.float64]
     surname_count: Alias
-    surname: Alias
+    surname: HeadAndTail
     particle_share: NDArray[np.float64]
     suffix: Alias
 
@@ -63,42 +90,58 @@ class Names:
     suffix: Integers
 
 
-def draw_names(numbers: Integers, sex: Integers, age_years: Integers, tables: NameTables) -> Names:
+def draw_names(
+    numbers: Integers, sex: Integers, age_years: Integers, ever_married: NDArray[np.bool_], tables: NameTables
+) -> Names:
     """The names of the persons with these numbers."""
 
-    def u(variable: int) -> NDArray[np.float64]:
-        return seeds.mixed(tables.seed, tables.state_code, variable, numbers)
+    def u(variable: int, of: Integers = numbers) -> NDArray[np.float64]:
+        return seeds.mixed(tables.seed, tables.state_code, variable, of)
 
     birth = REFERENCE_YEAR - age_years
     decade = (np.clip(birth // 10 * 10, FIRST_DECADE, LAST_DECADE) - FIRST_DECADE) // 10
     period = (np.clip(birth // 10 * 10, PERIODS[0], PERIODS[-1]) - PERIODS[0]) // 10
     by_period = (sex * len(PERIODS) + period).astype(np.int32)
-    is_compound = u(IS_COMPOUND) < tables.compound_share[sex, period]
-    first_cell = (sex * ((LAST_DECADE - FIRST_DECADE) // 10 + 1) + decade).astype(np.int32)
-    assert tables.first.start is not None and tables.compound.start is not None
-    single = tables.first_index[tables.first.start[first_cell] + tables.first.draw(first_cell, u(FIRST_NAME))]
-    pair = tables.compound.start[by_period] + tables.compound.draw(by_period, u(COMPOUND))
-    count = 1 + tables.surname_count.draw(by_period, u(SURNAME_COUNT))
-    nothing = np.zeros(len(numbers), dtype=np.int32)
+    first = tables.first.draw((sex * DECADES + decade).astype(np.int32), u(FIRST_NAME))
+    place = by_period * np.int64(tables.compound_chance.shape[-1]) + first
+    compound = np.flatnonzero(u(IS_COMPOUND) < tables.compound_chance.ravel()[place])
+    carried = tables.second.draw(tables.second_cell.ravel()[place[compound]], u(COMPOUND, numbers[compound]))
+    second = np.full(len(numbers), -1, dtype=np.int64)
+    # Nobody is Ana Ana.
+    second[compound] = np.where(tables.second_as_first[carried] == first[compound], -1, carried)
+    count = 1 + tables.surname_count.draw(by_period * np.int32(2) + ever_married, u(SURNAME_COUNT))
     surnames = np.full((len(numbers), MAX_SURNAMES), -1, dtype=np.int64)
     particle = np.zeros((len(numbers), MAX_SURNAMES), dtype=bool)
     for slot in range(MAX_SURNAMES):
-        drawn = tables.surname.draw(nothing, u(SURNAME[slot]))
-        again = tables.surname.draw(nothing, u(SURNAME_AGAIN[slot]))
+        chosen = np.flatnonzero(count > slot)
+        drawn, twice = _surname(tables, u(SURNAME[slot], numbers[chosen]), surnames[chosen, :slot])
         # Nobody is Silva da Silva by chance twice over: one more draw, then the slot stays empty.
-        taken = (surnames[:, :slot] == drawn[:, None]).any(axis=1)
-        drawn = np.where(taken, again, drawn)
-        taken = (surnames[:, :slot] == drawn[:, None]).any(axis=1)
-        surnames[:, slot] = np.where((slot < count) & ~taken, drawn, -1)
-        particle[:, slot] = u(PARTICLE[slot]) < tables.particle_share[drawn]
-    has_suffix = (sex == codes.SEXES.index("M")) & (u(SUFFIX) < tables.suffix_share[sex, period])
-    return Names(
-        first=np.where(is_compound, tables.compound_first[pair], single),
-        second=np.where(is_compound, tables.compound_second[pair], -1),
-        surnames=surnames,
-        with_particle=particle,
-        suffix=np.where(has_suffix, tables.suffix.draw(nothing, u(SUFFIX_KIND)), -1),
-    )
+        again = chosen[twice]
+        drawn[twice], empty = _surname(tables, u(SURNAME_AGAIN[slot], numbers[again]), surnames[again, :slot])
+        has_particle = u(PARTICLE[slot], numbers[chosen]) < tables.particle_share[drawn]
+        drawn[np.flatnonzero(twice)[empty]] = -1
+        surnames[chosen, slot], particle[chosen, slot] = drawn, has_particle
+    suffixed = np.flatnonzero((sex == codes.SEXES.index("M")) & (u(SUFFIX) < tables.suffix_share[sex, period]))
+    suffix = np.full(len(numbers), -1, dtype=np.int64)
+    suffix[suffixed] = tables.suffix.draw(np.zeros(len(suffixed), dtype=np.int32), u(SUFFIX_KIND, numbers[suffixed]))
+    return Names(first, second, surnames, particle, suffix)
+
+
+def _surname(tables: NameTables, u: NDArray[np.float64], earlier: Integers) -> tuple[Integers, NDArray[np.bool_]]:
+    """A surname each, and whether an earlier slot has it."""
+    drawn = tables.surname.draw(np.zeros(len(u), dtype=np.int32), u)
+    return drawn, (earlier == drawn[:, None]).any(axis=1)
+
+
+def trait_means(norms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(2, years, 5) mean of each trait by sex and year of age, between the middles of the norms' age groups.
+
+    Args:
+        norms: (2, 7 age groups, 5) differences from the mean of all, in standard deviations.
+    """
+    years = np.arange(codes.MAX_AGE_YEARS + 1)
+    by_sex = [[np.interp(years, _TRAIT_AGES, column) for column in of_sex.T] for of_sex in norms]
+    return np.array(by_sex).transpose(0, 2, 1)
 
 
 def draw_traits(
@@ -114,15 +157,11 @@ def draw_traits(
     """T scores (persons, 5): 50 + 10 (mean of sex and age + correlated normal), within 20 and 80; NaN under 10.
 
     Args:
-        means: (2, 7 age groups, 5) differences from the mean of all, in standard deviations.
+        means: What `trait_means` gives.
         root: Cholesky root of the correlation matrix.
     """
-    draws = np.stack([seeds.mixed(seed, state_code, variable, numbers) for variable in TRAIT], axis=1)
-    normal = seeds.normal_quantile(np.clip(draws, _LOWEST_U, _HIGHEST_U)) @ root.T
-    place = np.clip(np.interp(age_years, _TRAIT_AGES, np.arange(len(_TRAIT_AGES))), 0, len(_TRAIT_AGES) - 1)
-    left = np.minimum(place.astype(np.int64), len(_TRAIT_AGES) - 2)
-    part = (place - left)[:, None]
-    mean = means[sex, left] * (1 - part) + means[sex, left + 1] * part
-    scores = np.clip(np.round(50.0 + 10.0 * (mean + normal), 1), 20.0, 80.0)
+    draws = [seeds.mixed(seed, state_code, variable, numbers) for variable in TRAIT]
+    normal = np.stack([_QUANTILES[(u * len(_QUANTILES)).astype(np.int64)] for u in draws], axis=1)
+    scores = np.clip(np.round(50.0 + 10.0 * (means[sex, age_years] + normal @ root.T), 1), 20.0, 80.0)
     scores[age_years < 10] = np.nan
     return scores

@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from census import codes, seeds
-from udfs.alias import Alias, Law
+from udfs import titles
+from udfs.alias import Law
+from udfs.titles import TitleLaws
 
 Integers = NDArray[np.int64]
 Codes = NDArray[np.int32]
 Uniforms = NDArray[np.float64]
-SAMPLER_VERSION = 2
+SAMPLER_VERSION = 3
 PERSON_ID_SHIFT = 10**10
 _BAND_OF_AGE = np.array([codes.AGE_BANDS.index(codes.age_band(age)) for age in range(131)], dtype=np.int32)
 _WORKS = codes.ACTIVITIES.index("ocupado")
@@ -34,7 +36,7 @@ WORK = (
     "income_band",
 )
 # Streams of the mixer; a number is given once and never to another variable.
-FORMER_GROUP, FORMER_COD, FORMER_TITLE, INCOME_POINT, TITLE = 32, 33, 34, 13, 14
+FORMER_GROUP, FORMER_COD, FORMER_TITLE, INCOME_POINT, TITLE, TRADE = 32, 33, 34, 13, 14, 15
 _GUIDE_BITS = 8  # persons per entry of the guide to the numbering, as a power of two
 
 
@@ -121,7 +123,8 @@ class StateTables:
         limit: Person numbers below it are drawn (adults, or everyone).
         sobol: Variable number -> (high, low) tables.
         network: Variables in the order of drawing.
-        titles: (COD, sex) -> title, by alias.
+        titles: Laws of the CBO title and of the trade of a MEI.
+        place_factor: (municipalities x zones, columns) what a place favours, for `titles`.
         income_points: (bands, points) quantiles in BRL of 2018; the points are equally spaced.
         income_factor: (groups,) from 2018 to 2022.
     """
@@ -134,7 +137,8 @@ class StateTables:
     numbering: Numbering
     sobol: dict[int, tuple[NDArray[np.uint32], NDArray[np.uint32]]]
     network: tuple[Variable, ...]
-    titles: Alias
+    titles: TitleLaws
+    place_factor: NDArray[np.float32]
     income_points: NDArray[np.float64]
     income_factor: NDArray[np.float64]
 
@@ -186,7 +190,8 @@ def draw(
 
     Returns:
         Codes of the code book by variable; -1 where a variable does not apply. `number` is k, `municipality` the IBGE
-        code; `title` and `former_title` index the list of titles; `income_brl` is NaN for who does not work.
+        code; `title` and `former_title` index the list of titles, `trade` that of the trades of a MEI; `income_brl` is
+        NaN for who does not work.
     """
     numbers = person_numbers(points, tables)
     valid = numbers < tables.limit
@@ -210,9 +215,11 @@ def draw(
     u = uniforms(points[at_work], INCOME_POINT, tables)
     income = np.full(len(points), np.nan)
     income[at_work] = _income(job["income_band"], job["occupation_group"], u, tables)
-    titles = tables.titles.draw(
-        job["occupation_cod"] * np.int32(2) + job["sex"], uniforms(points[at_work], TITLE, tables)
-    )
+    title = titles.draw(tables.titles, tables.place_factor, job, age[at_work], uniforms(points[at_work], TITLE, tables))
+    trade = np.full(len(at_work), -1, dtype=np.int32)
+    mei = np.flatnonzero(job["is_mei"] == 1)
+    u = uniforms(points[at_work[mei]], TRADE, tables)
+    trade[mei] = titles.draw_trade(tables.titles, job["occupation_cod"][mei], job["sex"][mei], u)
 
     def only(codes_: Codes, where: NDArray[np.bool_]) -> Codes:
         return np.where(where, codes_, np.int32(-1))
@@ -236,7 +243,8 @@ def draw(
         "activity": only(values["activity"], age >= 14),
         "occupation_group": of_work(job["occupation_group"]),
         "occupation_cod": of_work(job["occupation_cod"]),
-        "title": of_work(titles),
+        "title": of_work(title),
+        "trade": of_work(trade),
         "position": of_work(job["position"]),
         "is_mei": of_work(job["is_mei"]),
         "income_brl": income,
@@ -277,6 +285,6 @@ def _former_titles(numbers: Integers, values: dict[str, Codes], tables: StateTab
         u = seeds.mixed(tables.seed, tables.state_code, stream, chosen)
         past[name] = by_name[name].law.draw(by_name[name].cells(past), u)
     u = seeds.mixed(tables.seed, tables.state_code, FORMER_TITLE, chosen)
-    titles = np.full(len(numbers), -1, dtype=np.int32)
-    titles[had_work] = tables.titles.draw(past["occupation_cod"] * np.int32(2) + past["sex"], u)
-    return titles
+    found = np.full(len(numbers), -1, dtype=np.int32)
+    found[had_work] = titles.draw_former(tables.titles, past, u)
+    return found

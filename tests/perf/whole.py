@@ -30,7 +30,7 @@ def main() -> None:
         F.sum("drawn"), F.count("*"), F.count_if(F.expr("drawn != persons OR persons_apart != persons"))
     ).first()
     started = time.perf_counter()
-    zeros = _rule_check.count(people, _rule_check.packaged())
+    zeros = _rule_check.count(_rule_check.with_titles(spark, conf, people), _rule_check.packaged())
     seconds = time.perf_counter() - started
     size = sum(Path(urlsplit(file).path).stat().st_size for file in people.inputFiles())
     show(
