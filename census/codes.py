@@ -113,6 +113,7 @@ MEI_TRADE_GROUPS = (
     "indústria",
     "agropecuária",
 )
+FACT_KINDS = ("dish", "feast", "music", "craft", "product", "sight", "place")
 TRAITS = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
 
 # First age of each band; the last is open. Bands of SIDRA 10061 from 20 on; 18-19 apart since few end school there.

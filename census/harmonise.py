@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -371,46 +373,32 @@ def place_conditions(biomes: DataFrame, crops: DataFrame, farming: DataFrame, pl
 
 
 # Peoples' rites and places are theirs, not a hint for anybody's hobby.
-_NOT_FOR_ANYBODY = "(?i)ind[ií]gena|Guarani|Wajãpi|Karajá|Iauaretê|Enawenê|Quilombola|Rio Negro"
+_NOT_FOR_ANYBODY = "(?i)ind[ií]gena|Guarani|Wajãpi|Karajá|Iauaretê|Enawenê|Yaokwa|Quilombo|Rio Negro|Bembé|terreiro"
 
 
-def culture(dishes: DataFrame, heritage: DataFrame, tourism: DataFrame) -> DataFrame:
-    """`core_culture__fact` rows: dishes, feasts and music by state, places worth a trip by state."""
-    north_east = [state.uf for state in codes.STATES if state.region == "Nordeste"]
-    states = (
-        F.when(F.col("ufs") == "BR", F.array([F.lit(uf) for uf in codes.UFS]))
-        .when(F.col("ufs") == "NE", F.array([F.lit(uf) for uf in north_east]))
-        .otherwise(F.split("ufs", ";"))
-    )
-    kind = F.when(F.col("book") == "Celebrações", "feast").when(F.col("book") == "Formas de Expressão", "music")
-    short = F.trim(F.regexp_replace(F.regexp_replace("name", ":.*", ""), "\\(.*", ""))
-    intangible = (
-        heritage.where(~F.col("name").rlike(_NOT_FOR_ANYBODY))
-        .select(F.explode(states).alias("uf"), kind.alias("kind"), short.alias("name"))
-        .where("kind IS NOT NULL")
-        .select(
-            "uf",
-            "kind",
-            "name",
-            F.lit(None).cast("string").alias("municipality_code"),
-            F.lit("intangible_heritage").alias("source"),
-        )
-    )
-    places = tourism.where("category IN ('A', 'B', 'C')").select(
-        "uf",
-        F.lit("place").alias("kind"),
-        F.col("municipality_name").alias("name"),
-        "municipality_code",
-        F.lit("tourism").alias("source"),
-    )
-    dishes = dishes.select(
-        "uf",
-        F.lit("dish").alias("kind"),
-        "name",
-        F.lit(None).cast("string").alias("municipality_code"),
-        F.lit("regional_dishes").alias("source"),
-    )
-    return dishes.unionByName(intangible).unionByName(places).dropDuplicates(["uf", "kind", "name"])
+def culture(
+    dishes: DataFrame, arts: DataFrame, sights: DataFrame, products: DataFrame, tourism: DataFrame
+) -> DataFrame:
+    """`core_culture__fact` rows by state: dishes, feasts, music, crafts, products, sights, and towns worth a trip."""
+    nowhere = F.lit(None).cast("string")
+
+    def facts(rows: DataFrame, source: str, **columns: Column) -> DataFrame:
+        given = {"kind": F.col("kind"), "municipality_code": F.col("municipality_code"), "origin": F.col("origin")}
+        chosen = {
+            name: columns.get(name, column) for name, column in given.items() if name in {*columns, *rows.columns}
+        }
+        return rows.select("uf", "name", *[c.alias(n) for n, c in chosen.items()], F.lit(source).alias("source"))
+
+    towns = tourism.where("category IN ('A', 'B', 'C')").withColumnRenamed("municipality_name", "name")
+    register = F.lit("register")
+    found = [
+        facts(dishes, "dishes", kind=F.lit("dish"), municipality_code=nowhere),
+        facts(arts.where(~F.col("name").rlike(_NOT_FOR_ANYBODY)), "feasts_and_arts"),
+        facts(sights.where(~F.col("name").rlike(_NOT_FOR_ANYBODY)), "sights", kind=F.lit("sight"), origin=register),
+        facts(products, "regional_products", kind=F.lit("product"), origin=register),
+        facts(towns, "tourism", kind=F.lit("place"), origin=register),
+    ]
+    return reduce(DataFrame.unionByName, found).dropDuplicates(["uf", "kind", "name"])
 
 
 _TREND_AGES = ("14-17", "18-24", "25-29", "30-39", "40-49", "50-59", "60+")

@@ -31,6 +31,16 @@ FARMING = (
     "valor_origem_animal_2016_mil_reais",
     "valor_aquicultura_2016_mil_reais",
 )
+# What supports a cultural fact.
+_ORIGINS = {"registro": "register", "lista": "list", "geral": "general"}
+_ARTS = {
+    "festa": "feast",
+    "celebração": "feast",
+    "música": "music",
+    "dança": "music",
+    "artesanato": "craft",
+    "saber": "craft",
+}
 _RACE_LOWER: dict[str, str | None] = {
     "branca": "branca",
     "preta": "preta",
@@ -689,8 +699,36 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "accented_given_names": Layout((Field("label", "label"),)),
     "spellings": Layout((Field("kind", "kind", codes=_same(("given", "surname"))), Field("form", "form"))),
-    "regional_dishes": Layout((Field("uf", "uf", codes=_same(codes.UFS)), Field("prato", "name"))),
-    "intangible_heritage": Layout((Field("bem", "name"), Field("livro", "book"), Field("uf", "ufs"))),
+    "dishes": Layout(
+        (
+            Field("uf", "uf", codes=_same(codes.UFS)),
+            Field("dish", "name"),
+            Field("origin", "origin", codes=_ORIGINS),
+        )
+    ),
+    "feasts_and_arts": Layout(
+        (
+            Field("uf", "uf", codes=_same(codes.UFS)),
+            Field("name", "name"),
+            Field("kind", "kind", codes=_ARTS),
+            Field("municipality_code", "municipality_code", required=False),
+            Field("origin", "origin", codes=_ORIGINS),
+        )
+    ),
+    "sights": Layout(
+        (
+            Field("uf", "uf", codes=_same(codes.UFS)),
+            Field("municipality_code", "municipality_code", required=False),
+            Field("place", "name"),
+        )
+    ),
+    "regional_products": Layout(
+        (
+            Field("uf", "uf", codes=_same(codes.UFS)),
+            Field("municipality_code", "municipality_code", required=False),
+            Field("product", "name"),
+        )
+    ),
     "tourism": Layout(
         (
             Field("codigo_ibge", "municipality_code"),

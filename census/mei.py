@@ -8,6 +8,7 @@ weighs inside its published group of activity is an estimate (grade C).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,9 @@ from census import codes
 from census.errors import FitError
 
 Array = NDArray[np.float64]
+Share = TypeVar("Share", float, Array)
 _MOST = 0.95  # of the own-account workers of a state's MEI trades
-_WIDEST = 5.0  # bound of a factor of odds
+_WIDEST, _STEEPEST = 5.0, 0.2  # bounds of a factor of odds, and of the log of odds a year of age
 _PASSES, _CLOSE = 400, 1e-4
 # Middle of each age class from 18 on; the register's mean age is matched on these.
 CLASS_AGES = np.array([21.5, 27.5, 35.0, 45.0, 55.0, 66.0])
@@ -92,12 +94,13 @@ def fit(own_account: Array, formal: Array, trades: Array, registers: Registers) 
             *(_far(have, want) for factor, at, have, want in shares if 1 / _WIDEST < factor[at] < _WIDEST),
         )
         years = float(by_age @ CLASS_AGES) - registers.mean_age
-        if off < _CLOSE and abs(years) < 0.01:
+        if off < _CLOSE and (abs(years) < 0.01 or abs(slope) == _STEEPEST):
             return chance
-        state *= wanted / have_state
+        state *= _odds(wanted / open_) / _odds(have_state / open_)
         for factor, at, have, want in shares:
-            factor[at] = np.clip(factor[at] * _odds(want) / _odds(float(have)), 1 / _WIDEST, _WIDEST)
+            factor[at] = np.clip(factor[at] * _odds(want) / _odds(have), 1 / _WIDEST, _WIDEST)
         slope -= 0.5 * years / float(by_age @ (CLASS_AGES - CLASS_AGES @ by_age) ** 2)
+        slope = float(np.clip(slope, -_STEEPEST, _STEEPEST))
         group[told] *= (groups[told] / in_group[told]) ** 0.8
     raise FitError(
         f"The registers' figures of the MEI cannot hold together: {off:.4f} off after {_PASSES} passes.",
@@ -105,8 +108,8 @@ def fit(own_account: Array, formal: Array, trades: Array, registers: Registers) 
     )
 
 
-def _odds(share: float) -> float:
-    return float(share / (1 - share))
+def _odds(share: Share) -> Share:
+    return share / (1 - share)
 
 
 def _far(have: Array | float, want: Array | float) -> float:

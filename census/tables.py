@@ -555,9 +555,12 @@ CULTURE = Table(
     "Regional facts that a text may use.",
     (
         UF,
-        Column("kind", _S, "dish, feast, place or music.", "kind IN ('dish', 'feast', 'place', 'music')"),
+        Column(
+            "kind", _S, "What it is.", _in("kind", ("dish", "feast", "music", "craft", "product", "sight", "place"))
+        ),
         Column("name", _S, "As said in a sentence."),
         Column("municipality_code", _S, "Municipality, where the fact belongs to one.", required=False),
+        Column("origin", _S, "register, list or general (knowledge): what supports the fact."),
         SOURCE,
     ),
     key=("uf", "kind", "name"),

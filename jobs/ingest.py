@@ -217,7 +217,9 @@ def build(rows: Mapping[str, DataFrame]) -> dict[Table, DataFrame]:
         ),
         tables.TRAIT_NORM: harmonise.trait_norms(good["trait_norms"]),
         tables.TRAIT_CORRELATION: good["trait_correlations"].select(F.col("factor"), *"OCEAN").toDF(*factors),
-        tables.CULTURE: harmonise.culture(good["regional_dishes"], good["intangible_heritage"], good["tourism"]),
+        tables.CULTURE: harmonise.culture(
+            good["dishes"], good["feasts_and_arts"], good["sights"], good["regional_products"], good["tourism"]
+        ),
     }
 
 

@@ -14,6 +14,7 @@ from census import codes
 from udfs.alias import Alias
 
 Codes = NDArray[np.int32]
+_CELL = ("occupation_cod", "sex", "education_level", "position")
 Uniforms = NDArray[np.float64]
 
 
@@ -55,8 +56,17 @@ def draw(
     Args:
         factor: (municipalities x zones, columns) times a title's weight; column 0 is 1.
         job: Codes of the workers: occupation_cod, sex, education_level, position, municipality, zone.
+
+    Raises:
+        ValueError: A worker may have no title of the base group: the requirements and the rules contradict each other.
     """
     law = laws.cell_law[cells(job, laws.age_class, age_years)]
+    if len(law) and law.min() < 0:
+        at = int(np.argmin(law))
+        who = ", ".join(f"{name} {int(job[name][at])}" for name in _CELL)
+        raise ValueError(
+            f"no title of the base group is open at {int(age_years[at])} years ({who}, codes of the model)."
+        )
     drawn = laws.laws.draw(law, u)
     tilted = np.flatnonzero(laws.tilted[law])
     if len(tilted):

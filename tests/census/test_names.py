@@ -1,8 +1,7 @@
-"""How names are spelt, and the law of a surname's slot."""
+"""How names are spelt."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from census import names
@@ -43,21 +42,8 @@ def test_a_reviewed_spelling_comes_before_all_others(lexicon):
     assert "ARAUJO" not in lexicon
 
 
-def test_bearers_of_a_surname_are_as_many_as_in_the_census():
-    share, slots = np.array([0.12, 0.05, 0.001]), np.array([0.4, 0.5, 0.1])
-    rest = 1.0 - np.linspace(0.0001, 0.01, 200)
-    share = np.concatenate([share, 1 - rest])
-    law = names.slot_law(share, slots)
-    # The law is normalised over the slots; scaled back it gives each surname its share of bearers.
-    scaled = law / law[0] * _root(share[0], slots)
-    borne = 1 - ((1 - scaled)[:, None] ** np.arange(1, 4)) @ slots
-    assert np.allclose(borne, share, atol=1e-9)
-    assert law.sum() == pytest.approx(1.0)
-
-
-def _root(share: float, slots: np.ndarray) -> float:
-    low, high = 0.0, 1.0
-    for _ in range(80):
-        p = (low + high) / 2
-        low, high = (p, high) if 1 - ((1 - p) ** np.arange(1, 4)) @ slots < share else (low, p)
-    return p
+def test_a_surname_without_a_known_spelling_gets_its_tilde_and_cedilla(spark):
+    words = ["CANTAO", "ASSUNPCAO", "FALCAO", "BULHAO", "NAGAO", "LIAO", "SOUZA"]
+    rows = spark.createDataFrame([(word,) for word in words], "name string")
+    found = [row[0] for row in rows.select(names._with_tilde(rows["name"])).collect()]
+    assert found == ["Cantão", "Assunpcão", "Falcão", "Bulhão", "Nagao", "Liao", "Souza"]

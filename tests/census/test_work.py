@@ -196,23 +196,3 @@ def test_ten_positions_are_seven_split_and_none_leaves_its_survey_position():
 
 def test_every_position_comes_from_a_survey_position_that_may_become_it():
     assert all(p in work.POSITIONS_OF_SURVEY[work.SURVEY_POSITION_OF[p]] for p in range(len(codes.POSITIONS)))
-
-
-def test_mei_are_the_registered_share_of_formal_work_and_only_in_trades_that_may_be():
-    states = len(codes.STATES)
-    own = RNG.gamma(2.0, 5_000.0, size=(states, 6))
-    formal = np.full(states, 40_000.0)
-    trades = np.array([True, True, False, True, False, True])
-    share = np.full(states, 0.10)
-    share[3] = np.nan
-    law = work.mei(own, formal, trades, share, 0.15)
-    assert np.allclose(law.sum(axis=-1), 1.0)
-    assert (law[:, :, 0, 1] == 0.0).all() and (law[:, ~trades, 1, 1] == 0.0).all()
-    found = (own * law[:, :, 1, 1]).sum(axis=1)
-    assert found / (found + formal) == pytest.approx(np.where(np.isnan(share), 0.15, share))
-
-
-def test_a_state_with_more_registered_mei_than_own_account_workers_is_capped():
-    states = len(codes.STATES)
-    law = work.mei(np.ones((states, 2)), np.full(states, 1e6), np.ones(2, dtype=bool), np.full(states, 0.2), 0.2)
-    assert law[..., 1, 1].max() == 0.95

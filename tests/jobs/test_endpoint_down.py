@@ -85,7 +85,9 @@ def drawn(spark: SparkSession, tmp_path: Path) -> Path:
             pass
     write(data, tables.ATTRIBUTE, [make_person(number) for number in range(PERSONS)])
     write(data, tables.PLACE, [PLACE])
-    write(data, tables.CULTURE, [{"uf": "AC", "kind": "dish", "name": "Tacacá", "source": "regional_dishes"}])
+    write(
+        data, tables.CULTURE, [{"uf": "AC", "kind": "dish", "name": "tacacá", "origin": "general", "source": "dishes"}]
+    )
     return data
 
 

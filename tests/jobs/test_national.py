@@ -126,6 +126,16 @@ def make_published() -> pd.DataFrame:
     return _fit_inputs.fitted_figures(rows.rename(columns=names | {"valor": "value", "unidade": "unit"}))
 
 
+def packaged(name: str) -> pd.DataFrame:
+    return pd.read_csv(io.BytesIO(resources.files("census").joinpath("reference", name).read_bytes()))
+
+
+def make_trades() -> pd.DataFrame:
+    """A trade of every group of activity in each base group where the register has one."""
+    open_ = [cod for cod in COD if cod[0] in "45789"]
+    return table_of("percent", mean=1.0, occupation_cod=tuple(open_), trade_group=codes.MEI_TRADE_GROUPS)
+
+
 @cache
 def sources() -> NationalInputs:
     """All that does not hang on the network; `counts` are still to be filled in."""
@@ -156,7 +166,10 @@ def sources() -> NationalInputs:
         voters=table_of(uf=codes.UFS, marital_status=codes.MARITAL_STATUSES),
         religion=make_religion(),
         published=make_published(),
-        mei=pd.DataFrame({"uf": codes.UFS, "share": 0.18}),
+        mei=pd.DataFrame({"uf": codes.UFS, "share": 0.03}),
+        mei_trades=make_trades(),
+        mei_profile=packaged("mei_profile.csv").rename(columns={"indicador": "indicator", "valor": "value"}),
+        titles=pd.DataFrame(),
         occupations=occupations,
         occupied=pd.DataFrame({"uf": codes.UFS, "persons": 30_000.0, "suppressed_persons": 0.0}),
         income_points=pd.DataFrame(points, columns=["income_band", "point", "income_brl"]).assign(
@@ -179,7 +192,7 @@ def fit(spec: Mapping[str, Node], people: pd.DataFrame) -> tuple[_national.Censu
     inputs, zeros = replace(sources(), counts=make_counts(people, spec)), _rule_check.packaged()
     effects = dict.fromkeys([*spec, *counts.FURTHER], 1.75)
     census = _national.census_block(inputs, spec, effects, zeros)
-    return census, _national.build(inputs, census, spec, effects, zeros)
+    return census, _national.build(inputs, census, spec, effects, zeros).nodes
 
 
 @pytest.fixture(scope="module")

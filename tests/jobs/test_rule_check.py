@@ -15,12 +15,12 @@ from jobs import _cli, _rule_check
 
 # What the title of everybody here asks for.
 ASKED = {
-    "min_education_level": ("Superior completo", "string"),
+    "min_education_level": ("Sem instrução e fundamental incompleto", "string"),
     "min_age_years": (24, "int"),
     "max_age_years": (None, "int"),
     "positions": ("conta própria;empregador;militar ou estatutário", "string"),
     "only_sex": (None, "string"),
-    "mei_cod": (None, "string"),
+    "mei_cod": ("2211", "string"),
 }
 
 
@@ -60,7 +60,8 @@ def make_person(number: int, uf: str = "AC", **given: object) -> dict[str, objec
 
 def found(spark, *people: dict[str, object]) -> _rule_check.Found:
     rows = [tuple(person[name] for name in tables.ATTRIBUTE.column_names) for person in people]
-    asked = [F.lit(value).cast(type_).alias(name) for name, (value, type_) in ASKED.items()]
+    has_title = F.col("occupation_cbo").isNotNull()
+    asked = [F.when(has_title, F.lit(value)).cast(type_).alias(name) for name, (value, type_) in ASKED.items()]
     frame = spark.createDataFrame(rows, tables.ATTRIBUTE.schema).select("*", *asked)
     return _rule_check.count(frame, _rule_check.packaged())
 
@@ -79,7 +80,7 @@ def test_persons_within_the_rules_pass_and_every_rule_gets_its_row(spark):
     _rule_check.require(result)
     rows = _rule_check.metrics(spark, result).collect()
     named = {(row["uf"], row["name"]): row for row in rows}
-    assert len(rows) == len(named) == len(_rule_check.packaged()) + 3
+    assert len(rows) == len(named) == len(_rule_check.packaged()) + len(_rule_check.TITLE_RULES) + 3
     assert {row["family"] for row in rows} == {"set"}
     assert all(row["passed"] and row["value"] == row["bound"] == 0 for row in rows)
     assert [named[uf, _rule_check.TOTAL]["n"] for uf in ("BR", "AC", "SE")] == [3, 2, 1]
@@ -102,12 +103,24 @@ def test_a_broken_rule_stops_with_its_name_how_many_break_it_and_one_of_them(spa
     assert broken["rule: physicians_hold_a_degree"]["value"] == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("no_title_outside_its_ages", {"age_years": 23}),
+        ("no_title_outside_its_positions", {"position": "privado com carteira"}),
+    ],
+)
+def test_who_may_not_have_the_title_breaks_a_rule_of_titles(spark, name, given):
+    assert found(spark, make_person(1), make_person(2, **given)).by_rule() == {name: 1}
+
+
 def test_the_command_lists_every_rule_with_its_reason():
     shown = CliRunner().invoke(_cli.app, ["rules"])
     assert shown.exit_code == 0
-    assert f"{len(_rule_check.packaged())} structural zeros" in shown.stdout
+    every = [rule.name for rule in (*_rule_check.packaged(), *_rule_check.TITLE_RULES)]
+    assert f"{len(every)} structural zeros" in shown.stdout
     flat = re.sub(r"\s+", " ", shown.stdout)
     assert "physicians_hold_a_degree" in flat and "Lei 12.842/2013" in flat
     rows = json.loads(CliRunner().invoke(_cli.app, ["rules", "--json"]).stdout)
-    assert [row["name"] for row in rows] == [rule.name for rule in _rule_check.packaged()]
+    assert [row["name"] for row in rows] == every
     assert all(row[key] for row in rows for key in ("who", "what", "why", "source", "sql", "by"))

@@ -58,7 +58,9 @@ def variables() -> dict[str, Variable]:
         pa.concat_tables([network.rows(node, model.DOMAINS) for node in TABLES.values()]),
         pd.DataFrame(rows, columns=["uf", "municipality_code", "sex", "age_band", "persons"]),
     )
-    return {variable.name: variable for variable in _sample_tables._variables(stored, "AC", SPEC)}
+    return {
+        variable.name: variable for variable in _sample_tables._variables(stored.state("AC"), stored.block("AC"), SPEC)
+    }
 
 
 def law(variable: Variable, *cell: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from census import codes, expectation, seeds
 from census.network import NodeTable
 from udfs import alias, sampling
 from udfs.sampling import StateTables, Trace, Variable
+from udfs.titles import TitleLaws
 
 PLACES, BANDS = 3, len(codes.AGE_BANDS)
 BLOCK = (3, 2, 2)  # races, levels, zones: fewer than in life
@@ -70,17 +71,30 @@ def make_variable(name: str) -> Variable:
     return Variable(name, parents, tuple(SIZES[p] for p in parents), number, law)
 
 
-def make_titles() -> alias.Alias:
+def make_titles() -> TitleLaws:
     """One to four titles of each base group and sex; a title is called by its cell, so that it tells both."""
-    laws = [np.arange(1.0, 2.0 + cell % 4) for cell in range(18)]
-    return replace(alias.build_ragged(laws), value=np.repeat(np.arange(18, dtype=np.int32), [len(law) for law in laws]))
+    weights = [np.arange(1.0, 2.0 + cell % 4) for cell in range(18)]
+    value = np.repeat(np.arange(18, dtype=np.int32), [len(law) for law in weights])
+    laws = replace(alias.build_ragged(weights), value=value)
+    cells = np.arange(18, dtype=np.int32)
+    return TitleLaws(
+        cell_law=np.repeat(cells, len(codes.EDUCATION_LEVELS) * len(codes.POSITIONS)),
+        age_class=np.zeros(codes.MAX_AGE_YEARS + 1, dtype=np.int32),
+        laws=laws,
+        weight=np.concatenate([law / law.sum() for law in weights]),
+        slot_column=np.zeros(len(value), dtype=np.int32),
+        tilted=np.zeros(18, dtype=bool),
+        former_law=np.repeat(cells, len(codes.EDUCATION_LEVELS)),
+        trades=laws,
+        has_trade=cells,
+    )
 
 
 def make_state(*, limit: int = EVERYONE, seed: int = 7) -> StateTables:
     """A state of some 36,000 persons with a network of every variable that the sampler draws."""
     code, vectors = 28, seeds.directions()
     place, sex, age = np.array(_CELLS).T
-    streams = [seeds.ORDER, sampling.INCOME_POINT, sampling.TITLE, 20]
+    streams = [seeds.ORDER, sampling.INCOME_POINT, sampling.TITLE, sampling.TRADE, 20]
     streams += [number for number, _ in NETWORK.values() if number is not None]
     return StateTables(
         uf="SE",
@@ -92,6 +106,7 @@ def make_state(*, limit: int = EVERYONE, seed: int = 7) -> StateTables:
         sobol={v: seeds.sobol_tables(seed, code, v, vectors[v]) for v in streams},
         network=tuple(map(make_variable, NETWORK)),
         titles=make_titles(),
+        place_factor=np.ones((PLACES * len(codes.ZONES), 1), dtype=np.float32),
         income_points=np.array([np.zeros(5), [200, 300, 400, 500, 600], [954, 954, 954, 1500, 3000]], dtype=float),
         income_factor=np.array([1.0, 1.1, 1.2]),
     )
@@ -259,7 +274,7 @@ def test_another_table_of_one_variable_moves_nobody_in_variables_that_do_not_han
     network = (*state.network[:10], position, *state.network[11:])
     moved = sampling.draw(np.arange(1 << state.bits), replace(state, network=network))
     changed = {n for n in people if not np.array_equal(people[n], moved[n], equal_nan=n == "income_brl")}
-    assert changed == {"position", "is_mei", "income_brl"}
+    assert changed == {"position", "is_mei", "trade", "income_brl"}
 
 
 def test_another_seed_gives_other_persons(people):
@@ -290,6 +305,12 @@ def test_a_title_is_of_the_person_s_occupation_and_sex(people):
     assert np.array_equal(people["title"][works], people["occupation_cod"][works] * 2 + people["sex"][works])
     had = people["former_title"] >= 0
     assert np.array_equal(people["former_title"][had] % 2, people["sex"][had])
+
+
+def test_a_trade_is_of_every_mei_and_of_nobody_else(people):
+    assert np.array_equal(people["trade"] >= 0, people["is_mei"] == 1)
+    mei = people["trade"] >= 0
+    assert np.array_equal(people["trade"][mei], people["occupation_cod"][mei] * 2 + people["sex"][mei])
 
 
 def test_the_old_once_did_what_people_of_60_to_64_do_today(state):
