@@ -162,10 +162,10 @@ def figures(
     spark: SparkSession, config: Config, ufs: list[str], run_id: str, measured: Sequence[Fit]
 ) -> list[dict[str, object]]:
     """The same as plain rows, from tables that `fits` has counted."""
-    # Each waits for Spark's planner most of the time.
+    # Each waits for Spark's planner most of the time; `list` makes its rows in the pool.
     with ThreadPoolExecutor(2) as pool:
-        sets = pool.submit(_sets, spark, config, ufs)
-        throughput = pool.submit(_throughput, spark, config)
+        sets = pool.submit(list, _sets(spark, config, ufs))
+        throughput = pool.submit(list, _throughput(spark, config))
         rows = [*fit_rows(measured), *_texts(spark, config, ufs), *sets.result(), *throughput.result()]
     bounds = {(bound.family, bound.name): bound for bound in settings.quality_bounds()}
     empty = dict.fromkeys(tables.METRIC.column_names)
