@@ -97,7 +97,7 @@ def run(spark: SparkSession, config: Config, *, say: Callable[[str], None]) -> N
     _storage.replace_all(frame.coalesce(1), config.data_dir, tables.EVIDENCE, metadata=metadata)
     _replace(spark, config, edges(persons, spec, seed=config.run.seed), tables.EDGE, metadata)
     say("judging by what no fit read")
-    _judge.judge(spark, config, config.run.ufs, metadata=metadata)
+    _judge.judge(spark, config, metadata=metadata)
 
 
 def read(people: DataFrame) -> Persons:
