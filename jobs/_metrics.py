@@ -340,7 +340,6 @@ def _expected(spark: SparkSession, config: Config, ufs: list[str]) -> dict[tuple
     for columns, frame in frames.items():
         for column in _YES_OR_NO & set(columns):
             frame[column] = frame[column] == "sim"
-        frames[columns] = frame
     return frames
 
 
@@ -352,13 +351,7 @@ def _pairs() -> list[tuple[str, ...]]:
     for column in _MODEL_SINGLES:
         node = "earning_class" if column == INCOME else column
         for parent in network[node].parents:
-            known = {
-                "age_class": "age_band",
-                "career_stage": "age_band",
-                "pay_class": "occupation_group",
-                "may_be_mei": "position",
-            }
-            parent = known.get(parent, parent)
+            parent = _SHOWN_AS.get(parent, parent)
             if parent != "uf" and sizes.get(parent, 10**9) * sizes.get(column, 10**9) <= _MAX_PAIR_CELLS:
                 found.append((parent, column))
     return list(dict.fromkeys(found))

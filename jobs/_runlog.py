@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -24,11 +24,11 @@ from jobs import _history, _locks, _states, _storage
 log = logging.getLogger(__name__)
 
 
-# Set by the command line; a stage reports through it. Called with (stage, text, done, total).
 def _nobody(stage: str, text: str, done: int | None, total: int | None) -> None:
     """Nobody watches."""
 
 
+# Set by the command line; a stage reports through it. Called with (stage, text, done, total).
 listener: Callable[[str, str, int | None, int | None], None] = _nobody
 
 # Stages that the command line was told to do again (--force).
@@ -49,7 +49,6 @@ class RunReport:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     warning: str | None = None
-    input_versions: dict[str, int] = field(default_factory=dict)
 
     def progress(self, text: str, done: int | None = None, total: int | None = None) -> None:
         """Tell whoever watches."""
@@ -105,7 +104,6 @@ def stage(
         "seed": config.run.seed,
         "fingerprints": row["fingerprints"],
     }
-    report.input_versions = dict(row["input_versions"])  # type: ignore[call-overload]
     with _locks.held(config.data_dir, job, todo), ThreadPoolExecutor(1) as pool:
         # The row is written while the stage begins to read: a second less for every stage.
         opening = pool.submit(_write, spark, config.data_dir, row, append=True)

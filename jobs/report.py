@@ -328,7 +328,7 @@ def _chosen(spark: SparkSession, config: Config, ufs: list[str]) -> list[Row]:
 
 def _section(uf: str, findings: Findings, comparisons: dict[str, dict[str, Comparison]]) -> Row:
     """A state's pyramid and charts."""
-    drawn: Row = {"uf": uf, "name": codes.STATE_OF[uf].name, "pyramid": None, "charts": []}
+    drawn: Row = {"uf": uf, "name": codes.STATE_OF[uf].name, "pyramid": None}
     charts = []
     for fit in findings.fits:
         found = comparisons[fit.name].get(uf)
