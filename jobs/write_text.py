@@ -111,6 +111,7 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
         threads=max(math.ceil(llm.max_in_flight / tasks), 1),
     )
     check_model(_client_settings(asking))
+    report.require_row()
     records = _text_inputs.records(spark, config, list(report.todo)).repartition(tasks, "uuid")
     sizes = _states.records(config)
     expected = 2 * sum(sizes[uf] for uf in report.todo)
