@@ -24,6 +24,15 @@ from jobs import _held_out, _model_tables, _storage
 from udfs.sampling import WORK
 
 Array = NDArray[np.float64]
+READS = (
+    tables.NODE,
+    tables.CPD,
+    tables.BLOCK,
+    tables.INCOME_POINT,
+    tables.GROUP_TREND,
+    tables.PUBLISHED,
+    tables.PLACE,
+)
 ALL_AGES = "all"
 _FORMAL = ("privado com carteira", "doméstico com carteira", "público com carteira", "militar ou estatutário")
 _FIRST_WORK_BAND = codes.AGE_BANDS.index("14-17")
