@@ -1,6 +1,7 @@
 """Measured figures of a set: every table beside its target and noise floor, the texts, the set, the run.
 
-Reads   core_persona__attribute, core_persona__text, core_model__*, core_pnadc__group_trend,
+Reads   core_persona__attribute, core_persona__text, core_model__allocation, core_model__node, core_model__cpd,
+        core_model__block, core_model__income_point, core_model__design_effect, core_pnadc__group_trend,
         core_pnadc__occupation_2026, core_census__education, core_religion__share, core_place__municipality,
         ops_pipeline__run
 """
@@ -28,6 +29,20 @@ from udfs import tally
 from udfs.sampling import WORK
 
 Array = NDArray[np.float64]
+# What the targets are read from.
+READS = (
+    tables.ALLOCATION,
+    tables.NODE,
+    tables.CPD,
+    tables.BLOCK,
+    tables.INCOME_POINT,
+    tables.DESIGN_EFFECT,
+    tables.GROUP_TREND,
+    tables.OCCUPATION_2026,
+    tables.EDUCATION_JOINT,
+    tables.RELIGION,
+    tables.PLACE,
+)
 NATIONAL = "BR"
 INCOME = expectation.INCOME_CLASS
 _MINIMUM_WAGE_BRL = 1212.0  # of 2022
