@@ -58,7 +58,7 @@ def read(
     stored = _model_tables.read(spark, data_dir, ufs)
     allocated, occupations, surnames, singles, pairs, structure, suffixes, norms, correlations = _storage.frames(
         lambda: _storage.read(spark, data_dir, tables.ALLOCATION, ufs).orderBy("uf", "order"),
-        *(partial(_storage.read, spark, data_dir, table) for table in _SMALL),
+        *(partial(_storage.read, spark, data_dir, table) for table in SMALL),
     )
     occupations = occupations.sort_values(["occupation_cod", "occupation_cbo"])
     surnames = surnames.sort_values("surname", ignore_index=True)
@@ -119,7 +119,7 @@ def read(
 
 
 # Small tables of all of Brazil, in the order in which they are read.
-_SMALL = (
+SMALL = (
     tables.OCCUPATION,
     tables.SURNAME,
     tables.FIRST_NAME,

@@ -1,6 +1,7 @@
 """Publish: the quality gate, the public and extended tables, and the export folders.
 
-Reads   core_persona__attribute, core_persona__text, core_place__municipality, ops_quality__metric
+Reads   core_persona__attribute, core_persona__text, core_place__municipality, core_model__evidence,
+        ops_quality__metric, and what jobs/_metrics.py reads where it measures again
 Writes  out_personas__persona, out_personas__persona_extended, export/huggingface/, export/data_designer/
 """
 
@@ -33,7 +34,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         config,
         "publish",
         writes=writes,
-        reads=(tables.TEXT, tables.ATTRIBUTE, tables.METRIC),
+        reads=(tables.TEXT, tables.ATTRIBUTE, tables.PLACE, tables.METRIC, tables.EVIDENCE),
         redo=set(config.run.ufs) - _exports.states(config.data_dir),
         mixed=config.publish.allow_mixed,
     ) as report:

@@ -1,6 +1,7 @@
 """Report: one self-contained page and the same figures as JSON.
 
-Reads   core_persona__*, core_model__*, core_place__municipality, core_census__education, ops_*
+Reads   core_persona__*, raw_model__response, core_model__*, core_place__municipality, ops_*, and what jobs/_metrics.py
+        reads
 Writes  report/index.html, report/metrics.json
 """
 

@@ -64,9 +64,8 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         ModelError: The endpoint cannot be used at all; what came before is stored.
     """
     # A state is done when its texts were accepted, not when they were asked for.
-    with _runlog.stage(
-        spark, config, "write_text", writes=(tables.RESPONSE,), reads=(tables.ATTRIBUTE,), until="validate"
-    ) as report:
+    reads = (tables.ATTRIBUTE, tables.PLACE, tables.CULTURE, tables.REJECTION, tables.RESPONSE)
+    with _runlog.stage(spark, config, "write_text", writes=(tables.RESPONSE,), reads=reads, until="validate") as report:
         if not report.todo:
             return report
         _text_inputs.require_adults(config)
