@@ -58,7 +58,7 @@ FURTHER = {
 
 
 def survey_families(parents: Mapping[str, tuple[str, ...]]) -> dict[str, Family]:
-    """The families to count: those of the network's survey nodes, with the survey's own variables, and three more.
+    """The families to count: those of the network's survey nodes, with the survey's own variables, and `FURTHER`.
 
     Args:
         parents: Node -> its parents in the network, uf among them.
@@ -121,7 +121,6 @@ def weighted_counts(
     by_state = sums.groupBy("family", "uf", "region", "cell_index", "value_index").agg(
         F.sum("weight_persons").alias("w"), F.sum("weight_squared").alias("w2"), F.sum("rows").alias("n")
     )
-    by_state.createOrReplaceTempView("povo_family_sums")
     counted = by_state.sparkSession.sql(
         """
         SELECT family,
@@ -129,13 +128,14 @@ def weighted_counts(
                CASE WHEN grouping(uf) = 0 THEN uf WHEN grouping(region) = 0 THEN region ELSE 'BR' END AS uf,
                cell_index, value_index,
                sum(w) AS weight_persons, sum(w2) AS weight_squared, sum(n) AS rows
-        FROM povo_family_sums
+        FROM {by_state}
         GROUP BY GROUPING SETS (
             (family, cell_index, value_index, uf, region),
             (family, cell_index, value_index, region),
             (family, cell_index, value_index)
         )
-        """
+        """,
+        by_state=by_state,
     )
     return _in_words(counted, families, domains)
 

@@ -38,8 +38,7 @@ def upa_sums(sums: DataFrame) -> DataFrame:
         `weight_persons` (W), `weight_squared` (W2), `upa_square` (Q(x, x)), `upa_cross` (Q(x, all)), `rows`.
     """
     known = sums.where("upa IS NOT NULL AND stratum IS NOT NULL")
-    known.createOrReplaceTempView("povo_design_rows")
-    return sums.sparkSession.sql(UPA_SUMS)
+    return sums.sparkSession.sql(UPA_SUMS, known=known)
 
 
 # Strata with a single UPA cannot tell its variance: they take 2, which counts the UPA's own square twice.
@@ -47,7 +46,7 @@ UPA_SUMS = """
 WITH by_upa AS (
     SELECT family, uf, cell_index, value_index AS value, stratum, upa,
            sum(weight_persons) AS t, sum(weight_squared) AS s, sum(rows) AS n
-    FROM povo_design_rows GROUP BY family, uf, cell_index, value_index, stratum, upa
+    FROM {known} GROUP BY family, uf, cell_index, value_index, stratum, upa
 ), viewed AS (
     SELECT family, 'br' AS level, 'BR' AS uf, cell_index AS cell, value, stratum, upa, t, s, n FROM by_upa
     UNION ALL

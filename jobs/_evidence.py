@@ -1,7 +1,7 @@
 """Evidence: how well the network's tables foresee persons that they have not seen, and which edges the data show.
 
-Reads   core_pnadc__person
-Writes  core_model__held_out, core_model__edge (national), core_model__judgement, and the residuals of
+Reads   core_pnadc__person, core_model__design_effect, core_model__evidence, and what jobs/_judge.py reads
+Writes  core_model__held_out, core_model__edge (national), what jobs/_judge.py writes, and the residuals of
         core_model__evidence (`povo fit --evidence`, some minutes)
 """
 
@@ -20,7 +20,8 @@ from census.errors import FitError
 from census.held_out_fit import CodedFamily, Persons
 from conf import settings
 from conf.settings import Config, Node
-from jobs import _judge, _locks, _storage
+from jobs import _judge, _runlog, _storage
+from jobs._runlog import RunReport
 
 Integers = NDArray[np.int64]
 _SOURCE = "pnadc_2018t2"
@@ -72,6 +73,12 @@ _INCOME_CLASSES = (0, 954, 1500, 3000)  # up to each end: below a minimum wage, 
 
 def run(spark: SparkSession, config: Config, *, say: Callable[[str], None]) -> None:
     """Score the estimators of every surveyed node, drop each parent once, calibrate, and search for edges."""
+    reads = (tables.PERSON, tables.DESIGN_EFFECT, tables.EVIDENCE, *_judge.READS)
+    with _runlog.aside(spark, config, "evidence", beside="fit", reads=reads) as report:
+        _score(spark, config, report, say)
+
+
+def _score(spark: SparkSession, config: Config, report: RunReport, say: Callable[[str], None]) -> None:
     people = _storage.read(spark, config.data_dir, tables.PERSON)
     persons = read(people)
     spec = settings.network()
@@ -86,8 +93,9 @@ def run(spark: SparkSession, config: Config, *, say: Callable[[str], None]) -> N
         say(f"calibration of {child}")
         rows.append(_calibration_row(persons, found, child, kept, digits))
     say("searching for edges")
-    metadata = {"run_id": _locks.run_id(), "job": "evidence"}
+    metadata = report.metadata
     scores = pd.concat([part for part in rows if len(part)], ignore_index=True)
+    report.rows_in, report.rows_out = len(persons.weights), len(scores)
     _replace(spark, config, scores, tables.HELD_OUT, metadata)
     known = [row.asDict() for row in _storage.read(spark, config.data_dir, tables.EVIDENCE).collect()]
     told = with_residuals(known, scores)
@@ -97,7 +105,7 @@ def run(spark: SparkSession, config: Config, *, say: Callable[[str], None]) -> N
     _storage.replace_all(frame.coalesce(1), config.data_dir, tables.EVIDENCE, metadata=metadata)
     _replace(spark, config, edges(persons, spec, seed=config.run.seed), tables.EDGE, metadata)
     say("judging by what no fit read")
-    _judge.judge(spark, config, config.run.ufs, metadata=metadata)
+    _judge.judge(spark, config, metadata=metadata)
 
 
 def read(people: DataFrame) -> Persons:

@@ -44,6 +44,25 @@ class NationalInputs:
     group_of_cod: NDArray[np.int64]
 
 
+READS = (
+    tables.COUNT,
+    tables.AGE_SEX,
+    tables.PLACE,
+    tables.EDUCATION_JOINT,
+    tables.SMALL_SURVEY,
+    tables.MARITAL_SEED,
+    tables.MARITAL_VOTER,
+    tables.RELIGION,
+    tables.PUBLISHED,
+    tables.MEI_SHARE,
+    tables.MEI_TRADE,
+    tables.MEI_PROFILE,
+    tables.OCCUPATION,
+    tables.OCCUPATION_2026,
+    tables.OCCUPIED_2026,
+    tables.INCOME_POINT,
+    tables.DESIGN_EFFECT,
+)
 _COUNTED = ("family", "level", "uf", "cell_index", "value_index", "weight_persons", "weight_squared", "rows")
 
 

@@ -1,7 +1,8 @@
 """The model against what no fit read: published cross cuts, colours by occupation, mean incomes.
 
-Reads   core_published__margin, core_model__*, and the held-out sources through jobs/_held_out.py
-Writes  core_model__judgement
+Reads   core_model__node, core_model__cpd, core_model__block, core_model__income_point, core_pnadc__group_trend,
+        core_published__margin, core_place__municipality, and the held-out sources through jobs/_held_out.py
+Writes  core_model__judgement, core_heldout__income, core_heldout__occupation_colour   (whole tables)
 """
 
 from __future__ import annotations
@@ -23,6 +24,15 @@ from jobs import _held_out, _model_tables, _storage
 from udfs.sampling import WORK
 
 Array = NDArray[np.float64]
+READS = (
+    tables.NODE,
+    tables.CPD,
+    tables.BLOCK,
+    tables.INCOME_POINT,
+    tables.GROUP_TREND,
+    tables.PUBLISHED,
+    tables.PLACE,
+)
 ALL_AGES = "all"
 _FORMAL = ("privado com carteira", "doméstico com carteira", "público com carteira", "militar ou estatutário")
 _FIRST_WORK_BAND = codes.AGE_BANDS.index("14-17")
@@ -36,30 +46,29 @@ class State:
     nodes: Sequence[NodeTable]
     persons: Array
 
-    def expected(self, *wanted: str, first_band: int = 0) -> Array:
-        """Persons by the wanted variables; who is younger than the first age band is left out."""
-        persons = self.persons.copy()
-        persons[:, :first_band] = 0
-        return expectation.expected(self.nodes, persons, wanted, WORK)
+    def expected(self, *wanted: str) -> Array:
+        """Persons by the wanted variables."""
+        return expectation.expected(self.nodes, self.persons, wanted, WORK)
 
 
 Row = tuple[str, str, str, float | None, float, str, str]
 
 
-def judge(spark: SparkSession, config: Config, ufs: Sequence[str], *, metadata: Mapping[str, object]) -> int:
-    """Judge the model of the states whose blocks are there; national figures need all 27. Returns the rows written."""
-    stored = _model_tables.read(spark, config.data_dir, list(ufs))
+def judge(spark: SparkSession, config: Config, *, metadata: Mapping[str, object]) -> None:
+    """Judge the model of every state whose blocks are stored, whichever are asked for; national figures need all 27."""
+    fitted = _storage.read(spark, config.data_dir, tables.BLOCK).select("uf").distinct()
+    ufs = sorted(row["uf"] for row in fitted.collect())
+    stored = _model_tables.read(spark, config.data_dir, ufs)
     states = [State(uf, stored.state(uf), stored.block(uf).persons.sum(axis=0)) for uf in ufs]
     figures = _storage.read(spark, config.data_dir, tables.PUBLISHED).toPandas()
     rows = published_cuts(figures, states)
     if len(states) == len(codes.UFS):
         rows += colours(_held_out.read(spark, config, "occupation_colour").toPandas(), states)
     points, factor = _model_tables.income_points(spark, config.data_dir)
-    incomes = _held_out.read(spark, config, "income").where(F.col("uf").isin(list(ufs))).toPandas()
+    incomes = _held_out.read(spark, config, "income").where(F.col("uf").isin(ufs)).toPandas()
     rows += mean_incomes(incomes, states, income.band_means(points), factor, stored)
     frame = spark.createDataFrame(rows, tables.JUDGEMENT.schema).coalesce(1)
     _storage.replace_all(frame, config.data_dir, tables.JUDGEMENT, metadata=metadata)
-    return len(rows)
 
 
 def published_cuts(figures: pd.DataFrame, states: Sequence[State]) -> list[Row]:
@@ -92,16 +101,14 @@ def _members(area: str) -> list[str]:
 
 
 def _employment(states: Sequence[State], dimensions: str, category: str, _: Sequence[State]) -> float | None:
-    axes = np.sum([state.expected("age_band", "sex", "race", "activity") for state in states], axis=0)
+    axes = np.sum([state.expected("age_band", "activity") for state in states], axis=0)
     axes[:_FIRST_WORK_BAND] = 0
     if dimensions == "idade":
         first = int(category.split(" ")[0])
         starts = np.array(codes.AGE_BAND_STARTS)
         last = 200 if "mais" in category else int(category.rpartition(" ")[2])
         axes[(starts < first) | (starts > last)] = 0
-    elif dimensions == "sexo":
-        axes = axes[:, [codes.SEXES.index("M" if category == "homens" else "F")]]
-    elif dimensions:
+    elif dimensions:  # by sex every figure sets a level of the fit: none is held out
         return None
     return float(axes[..., codes.ACTIVITIES.index("ocupado")].sum() / axes.sum())
 
@@ -177,7 +184,10 @@ def mean_incomes(
         count = (paid * (band_means > 0)).sum(axis=(1, 2))
         here = published[(published["uf"] == state.uf) & (published["age_group"] == ALL_AGES)]
         if here.empty:
-            raise SchemaError(f"census2022_income has no row of age group {ALL_AGES!r} in {state.uf}.")
+            raise SchemaError(
+                f"census2022_income has no row of age group {ALL_AGES!r} in {state.uf}: give a file of SIDRA 10291 "
+                "that holds the total of all ages, or leave sources.census2022_income out for the packaged one."
+            )
         table = here.pivot(index="municipality_code", columns="race", values="mean_income_brl")
         table = table.reindex(places.municipalities)
         for name, ours, weights in (

@@ -1,6 +1,7 @@
 """Measured figures of a set: every table beside its target and noise floor, the texts, the set, the run.
 
-Reads   core_persona__attribute, core_persona__text, core_model__*, core_pnadc__group_trend,
+Reads   core_persona__attribute, core_persona__text, core_model__allocation, core_model__node, core_model__cpd,
+        core_model__block, core_model__income_point, core_model__design_effect, core_pnadc__group_trend,
         core_pnadc__occupation_2026, core_census__education, core_religion__share, core_place__municipality,
         ops_pipeline__run
 """
@@ -28,12 +29,26 @@ from udfs import tally
 from udfs.sampling import WORK
 
 Array = NDArray[np.float64]
+# What the targets are read from.
+READS = (
+    tables.ALLOCATION,
+    tables.NODE,
+    tables.CPD,
+    tables.BLOCK,
+    tables.INCOME_POINT,
+    tables.DESIGN_EFFECT,
+    tables.GROUP_TREND,
+    tables.OCCUPATION_2026,
+    tables.EDUCATION_JOINT,
+    tables.RELIGION,
+    tables.PLACE,
+)
 NATIONAL = "BR"
 INCOME = expectation.INCOME_CLASS
 _MINIMUM_WAGE_BRL = 1212.0  # of 2022
 INCOME_ENDS = (0.0, *(times * _MINIMUM_WAGE_BRL for times in (0.5, 1, 1.5, 2, 3, 5, 10)))
 INCOME_CLASSES = ("sem rendimento", "até ½", "½ a 1", "1 a 1½", "1½ a 2", "2 a 3", "3 a 5", "5 a 10", "mais de 10")
-ADULT_AGE_YEARS = 18  # SIDRA 10061 and the network's targets below count persons of 18 and over
+_ADULT_AGE_YEARS = codes.AGE_BAND_STARTS[codes.FIRST_ADULT_BAND]  # 18: SIDRA 10061 and `MODEL` count from there on
 
 CENSUS_AGE = "Censo 2022, SIDRA 9514 by municipality (ages; sex raked to SIDRA 10061)"
 CENSUS_JOINT = "Censo 2022, SIDRA 10061, persons of 18 and over"
@@ -162,10 +177,10 @@ def figures(
     spark: SparkSession, config: Config, ufs: list[str], run_id: str, measured: Sequence[Fit]
 ) -> list[dict[str, object]]:
     """The same as plain rows, from tables that `fits` has counted."""
-    # Each waits for Spark's planner most of the time.
+    # Each waits for Spark's planner most of the time; `list` makes its rows in the pool.
     with ThreadPoolExecutor(2) as pool:
-        sets = pool.submit(_sets, spark, config, ufs)
-        throughput = pool.submit(_throughput, spark, config)
+        sets = pool.submit(list, _sets(spark, config, ufs))
+        throughput = pool.submit(list, _throughput(spark, config))
         rows = [*fit_rows(measured), *_texts(spark, config, ufs), *sets.result(), *throughput.result()]
     bounds = {(bound.family, bound.name): bound for bound in settings.quality_bounds()}
     empty = dict.fromkeys(tables.METRIC.column_names)
@@ -225,19 +240,16 @@ def fits(spark: SparkSession, config: Config, ufs: list[str]) -> list[Fit]:
 
 def _measured(spark: SparkSession, config: Config, ufs: list[str]) -> list[Fit]:
     minimum = config.sample.min_age_years
-    adults = next((a for a in codes.AGE_BAND_STARTS if a >= max(minimum, ADULT_AGE_YEARS) and a != 20), None)
     people = _storage.read(spark, config.data_dir, tables.ATTRIBUTE, ufs).where(F.col("age_years") >= minimum)
     people = people.withColumn("age_band", harmonise.age_band(F.col("age_years")))
     grades = {name: node.grade for name, node in settings.network().items()}
     numbered = _numbered(spark, config, ufs, minimum)
     have = _tally(people, _AGE_TABLES)
     found = [_fit(columns, have[columns], numbered, CENSUS_AGE, "A") for columns in _AGE_TABLES]
-    if adults is None:
-        return found
-    grown = people.where(F.col("age_years") >= adults).withColumn(INCOME, _income_class())
-    expected = _expected(spark, config, ufs, adults)
+    grown = people.where(F.col("age_years") >= _ADULT_AGE_YEARS).withColumn(INCOME, _income_class())
+    expected = _expected(spark, config, ufs)
     have = _tally(grown, tuple(dict.fromkeys((*_JOINT_TABLES, *expected))))
-    joint = _education(spark, config, ufs, adults)
+    joint = _education(spark, config, ufs)
     for columns in _JOINT_TABLES:
         grade = max(grades[column] for column in columns if column in grades)
         found.append(_fit(columns, have[columns], joint, CENSUS_JOINT, grade))
@@ -312,17 +324,16 @@ def _numbered(spark: SparkSession, config: Config, ufs: list[str], minimum: int)
     return counted.agg(F.sum("persons").cast("double").alias("persons")).toPandas()
 
 
-def _education(spark: SparkSession, config: Config, ufs: list[str], adults: int) -> pd.DataFrame:
-    """SIDRA 10061 by state, from the first age group that starts at `adults`."""
+def _education(spark: SparkSession, config: Config, ufs: list[str]) -> pd.DataFrame:
+    """SIDRA 10061 by state, all its ages together: it asks persons of 18 and over only."""
     rows = _storage.read(spark, config.data_dir, tables.EDUCATION_JOINT, ufs).where(
         "source = 'census2022_education_uf'"
     )
-    rows = rows.where(F.substring("age_group", 1, 2).cast("int") >= adults)
     return rows.groupBy("uf", "sex", "race", "education_level").agg(F.sum("persons").alias("persons")).toPandas()
 
 
-def _expected(spark: SparkSession, config: Config, ufs: list[str], adults: int) -> dict[tuple[str, ...], pd.DataFrame]:
-    """Columns -> persons by state and values that the network expects of the census population from an age on.
+def _expected(spark: SparkSession, config: Config, ufs: list[str]) -> dict[tuple[str, ...], pd.DataFrame]:
+    """Columns -> persons by state and values that the network expects of the census population of 18 and over.
 
     Exact: every other variable is summed out of the state's own tables.
     """
@@ -330,11 +341,10 @@ def _expected(spark: SparkSession, config: Config, ufs: list[str], adults: int) 
     classes = expectation.income_law(*_model_tables.income_points(spark, config.data_dir), INCOME_ENDS)
     wanted = [(name,) for name in _MODEL_SINGLES] + _pairs() + list(_MODEL_TRIPLES)
     found: dict[tuple[str, ...], list[pd.DataFrame]] = {columns: [] for columns in wanted}
-    young = [place for place, start in enumerate(codes.AGE_BAND_STARTS) if start < adults]
     for uf in ufs:
         nodes = stored.state(uf)
         persons = stored.block(uf).persons.sum(axis=0)
-        persons[:, young] = 0
+        persons[:, : codes.FIRST_ADULT_BAND] = 0
         domains = {node.name: node.values for node in nodes} | model.DOMAINS | {INCOME: INCOME_CLASSES}
         for columns, table in expectation.expected_tables(nodes, persons, wanted, WORK, classes).items():
             index = pd.MultiIndex.from_product([domains[c] for c in columns], names=columns)
@@ -344,7 +354,6 @@ def _expected(spark: SparkSession, config: Config, ufs: list[str], adults: int) 
     for columns, frame in frames.items():
         for column in _YES_OR_NO & set(columns):
             frame[column] = frame[column] == "sim"
-        frames[columns] = frame
     return frames
 
 
@@ -356,13 +365,7 @@ def _pairs() -> list[tuple[str, ...]]:
     for column in _MODEL_SINGLES:
         node = "earning_class" if column == INCOME else column
         for parent in network[node].parents:
-            known = {
-                "age_class": "age_band",
-                "career_stage": "age_band",
-                "pay_class": "occupation_group",
-                "may_be_mei": "position",
-            }
-            parent = known.get(parent, parent)
+            parent = _SHOWN_AS.get(parent, parent)
             if parent != "uf" and sizes.get(parent, 10**9) * sizes.get(column, 10**9) <= _MAX_PAIR_CELLS:
                 found.append((parent, column))
     return list(dict.fromkeys(found))

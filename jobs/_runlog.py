@@ -6,17 +6,19 @@ import json
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version as package_version
 from pathlib import Path
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from census import tables
-from census.errors import PovoError
+from census.errors import PovoError, SchemaError
 from census.tables import Table
 from conf.settings import Config
 from jobs import _history, _locks, _states, _storage
@@ -24,11 +26,11 @@ from jobs import _history, _locks, _states, _storage
 log = logging.getLogger(__name__)
 
 
-# Set by the command line; a stage reports through it. Called with (stage, text, done, total).
 def _nobody(stage: str, text: str, done: int | None, total: int | None) -> None:
     """Nobody watches."""
 
 
+# Set by the command line; a stage reports through it. Called with (stage, text, done, total).
 listener: Callable[[str, str, int | None, int | None], None] = _nobody
 
 # Stages that the command line was told to do again (--force).
@@ -37,19 +39,45 @@ forced: set[str] = set()
 
 @dataclass
 class RunReport:
-    """What a stage did. `todo` are the states with work; empty: nothing changed."""
+    """What a stage did. `todo` are the states with work; empty: nothing changed.
+
+    Attributes:
+        opening: The writing of the stage's row, which goes on while the stage begins to read.
+    """
 
     job: str
     todo: tuple[str, ...]
     unchanged: tuple[str, ...]
-    metadata: dict[str, object]
+    told: dict[str, object]
     rows_in: int | None = None
     rows_out: int | None = None
     seconds: float = 0.0
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     warning: str | None = None
-    input_versions: dict[str, int] = field(default_factory=dict)
+    opening: Future[None] | None = None
+
+    @property
+    def metadata(self) -> dict[str, object]:
+        """What goes with every commit of the stage; none comes before the stage's row is written."""
+        self.require_row()
+        return self.told
+
+    def require_row(self) -> None:
+        """Wait until the stage's row is written: a stage that cannot leave one stops before it writes or pays.
+
+        Raises:
+            SchemaError: The row could not be written.
+        """
+        if self.opening is None:
+            return
+        try:
+            self.opening.result()
+        except (PySparkException, Py4JJavaError) as error:
+            raise SchemaError(
+                f"{self.job} could not leave its row in ops_pipeline__run: {str(error).splitlines()[0]} "
+                "Nothing was done: see that the data folder's disk is there and has room."
+            ) from error
 
     def progress(self, text: str, done: int | None = None, total: int | None = None) -> None:
         """Tell whoever watches."""
@@ -88,7 +116,7 @@ def stage(
         drift, warning = _history.upstream(history, config, job, mixed=mixed)
     except PovoError as error:
         row = _opened(config, job, road[job], reads)
-        _close(spark, config.data_dir, row, RunReport(job, (), (), {}), started, "failed", str(error), append=True)
+        _close(spark, config.data_dir, row, RunReport(job, (), (), {}), started, "failed", str(error))
         raise
     digests, goal = _with(drift, road[job]), _with(drift, road[until or job])
     anew = job in forced or not all(_storage.exists(config.data_dir, t) for t in writes)
@@ -99,35 +127,49 @@ def stage(
         yield report
         return
     row = _opened(config, job, {uf: digests[uf] for uf in todo}, reads)
-    report.metadata = {
-        "run_id": row["run_id"],
-        "job": job,
-        "seed": config.run.seed,
-        "fingerprints": row["fingerprints"],
-    }
-    report.input_versions = dict(row["input_versions"])  # type: ignore[call-overload]
-    with _locks.held(config.data_dir, job, todo), ThreadPoolExecutor(1) as pool:
+    with _recorded(spark, config, row, report, started):
+        yield report
+
+
+@contextmanager
+def aside(
+    spark: SparkSession, config: Config, job: str, *, beside: str, reads: Sequence[Table] = ()
+) -> Iterator[RunReport]:
+    """The row and the lock of national work that is no stage of the road: it is done whenever it is asked for.
+
+    Args:
+        beside: The stage whose national settings and fingerprint it goes by.
+    """
+    digests = {_states.NATIONAL: _states.fingerprints(config)[beside][_states.NATIONAL]}
+    row = _opened(config, job, digests, reads, settings_of=beside)
+    report = RunReport(job, tuple(digests), (), {})
+    with _recorded(spark, config, row, report, time.monotonic()):
+        yield report
+
+
+@contextmanager
+def _recorded(
+    spark: SparkSession, config: Config, row: dict[str, object], report: RunReport, started: float
+) -> Iterator[None]:
+    """Hold the locks of the states to do, with the row open; close it whatever happens."""
+    names = ("run_id", "job", "seed", "fingerprints")
+    report.told = {name: row[name] for name in names}
+    with _locks.held(config.data_dir, report.job, report.todo), ThreadPoolExecutor(1) as pool:
         # The row is written while the stage begins to read: a second less for every stage.
-        opening = pool.submit(_write, spark, config.data_dir, row, append=True)
+        report.opening = pool.submit(_write, spark, config.data_dir, row)
         try:
-            yield report
-            opening.result()
+            yield
+            report.require_row()
         except BaseException as error:
-            _close(
-                spark,
-                config.data_dir,
-                row,
-                report,
-                started,
-                "failed",
-                _why(error),
-                append=opening.exception() is not None,
-            )
+            wait([report.opening])
+            _close(spark, config.data_dir, row, report, started, "failed", _why(error))
             raise
         _close(spark, config.data_dir, row, report, started, "done", None)
 
 
-def _opened(config: Config, job: str, digests: Mapping[str, str], reads: Sequence[Table]) -> dict[str, object]:
+def _opened(
+    config: Config, job: str, digests: Mapping[str, str], reads: Sequence[Table], *, settings_of: str = ""
+) -> dict[str, object]:
     """The row of a stage that starts now, for the states of `digests`."""
     sizes = _states.records(config)
     return {
@@ -136,7 +178,7 @@ def _opened(config: Config, job: str, digests: Mapping[str, str], reads: Sequenc
         "status": "running",
         "version": package_version("povo"),
         "fingerprints": dict(digests),
-        "settings": json.dumps(_states.settings_of(config, job), ensure_ascii=False, sort_keys=True),
+        "settings": json.dumps(_states.settings_of(config, settings_of or job), ensure_ascii=False, sort_keys=True),
         "seed": config.run.seed,
         "records": {uf: sizes[uf] for uf in digests if uf in sizes},
         "ufs": list(digests),
@@ -166,8 +208,6 @@ def _close(
     started: float,
     status: str,
     message: str | None,
-    *,
-    append: bool = False,
 ) -> None:
     report.seconds = time.monotonic() - started
     closed = row | {
@@ -180,18 +220,19 @@ def _close(
         "message": message and message[:2000],
     }
     try:
-        _write(spark, data_dir, closed, append=append)
+        _write(spark, data_dir, closed)
     except Exception:
         if status == "done":
             raise
         log.exception("the row of the failed stage %s could not be closed", report.job)
 
 
-def _write(spark: SparkSession, data_dir: Path, row: dict[str, object], *, append: bool) -> None:
+def _write(spark: SparkSession, data_dir: Path, row: dict[str, object]) -> None:
+    """Append an open row; a closed one takes its place, or stands alone where the open one never came to be."""
     values = [tuple(row.get(name) for name in tables.RUN.column_names)]
     frame = spark.createDataFrame(values, tables.RUN.schema).coalesce(1)
     metadata = {"run_id": row["run_id"], "job": row["job"], "status": row["status"]}
-    if append:
+    if row["status"] == "running":
         _storage.append(frame, data_dir, tables.RUN, metadata=metadata)
     else:
         started = f"timestamp'{row['started_at']:%Y-%m-%d %H:%M:%S.%f}'"

@@ -62,7 +62,7 @@ def read(
     stored = _model_tables.read(spark, data_dir, ufs)
     allocated, *small = _storage.frames(
         lambda: _storage.read(spark, data_dir, tables.ALLOCATION, ufs).orderBy("uf", "order"),
-        *(partial(_small, spark, data_dir, table) for table in _SMALL),
+        *(partial(_small, spark, data_dir, table) for table in SMALL),
     )
     of_titles = _title_tables.build(*small[:5], tuple(stored.values("occupation_cod")))
     names = _name_tables.build(NameFrames(*small[5:12]))
@@ -121,7 +121,7 @@ def read(
 
 
 # Small tables of all of Brazil, in the order in which they are read: titles, names, residents by age, traits.
-_SMALL = (
+SMALL = (
     tables.OCCUPATION,
     tables.TITLE_WEIGHT,
     tables.MEI_TRADE,
@@ -133,16 +133,17 @@ _SMALL = (
     tables.SECOND_NAME,
     tables.NAME_STRUCTURE,
     tables.NAME_SUFFIX,
-    None,
+    tables.AGE_SEX,
     tables.TRAIT_NORM,
     tables.TRAIT_CORRELATION,
 )
 
 
-def _small(spark: SparkSession, data_dir: Path, table: Table | None) -> DataFrame:
-    if table is not None:
-        return _storage.read(spark, data_dir, table)
-    people = _storage.read(spark, data_dir, tables.AGE_SEX).where("source = 'census2022_age'")
+def _small(spark: SparkSession, data_dir: Path, table: Table) -> DataFrame:
+    rows = _storage.read(spark, data_dir, table)
+    if table is not tables.AGE_SEX:
+        return rows
+    people = rows.where("source = 'census2022_age'")
     return people.groupBy("uf", "age_years").agg(F.sum("persons").alias("persons"))
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TypeVar
 
 import pandas as pd
 from delta.exceptions import DeltaConcurrentModificationException
@@ -26,8 +26,9 @@ FORMAT = 4  # raised when a table's columns change so that an older data folder 
 _FORMAT_FILE = "povo-format.json"
 _COMMIT_TRIES = 5
 _SKIPPING_COLUMNS = 4
+_MAKING_SECONDS = 2  # from an empty log to its first commit takes Delta a fraction of it
 _READ_AT_ONCE = 4
-_Result = TypeVar("_Result")
+_COMMIT = re.compile(r"\d{20}\.json")
 
 
 def prepare(data_dir: Path) -> None:
@@ -91,8 +92,19 @@ def path(data_dir: Path, table: Table) -> str:
 
 
 def exists(data_dir: Path, table: Table) -> bool:
-    """Whether the table has been created."""
-    return (data_dir / "tables" / table.name / "_delta_log").is_dir()
+    """Whether the table has been created: a process killed while it makes one leaves a log without a commit."""
+    return bool(_commits(data_dir, table))
+
+
+def _commits(data_dir: Path, table: Table) -> list[int]:
+    """Numbers of the commits in a table's log; checkpoints and checksums lie beside them."""
+    log = Path(path(data_dir, table), "_delta_log")
+    return [int(file.stem) for file in log.glob("*.json") if _COMMIT.fullmatch(file.name)]
+
+
+def _require(data_dir: Path, table: Table) -> None:
+    if not exists(data_dir, table):
+        raise SchemaError(f"{table.name} does not exist in {data_dir}: run the earlier stages first (`povo status`).")
 
 
 def read(spark: SparkSession, data_dir: Path, table: Table, ufs: Iterable[str] | None = None) -> DataFrame:
@@ -101,8 +113,7 @@ def read(spark: SparkSession, data_dir: Path, table: Table, ufs: Iterable[str] |
     Raises:
         SchemaError: The table does not exist yet; names the stage that writes it.
     """
-    if not exists(data_dir, table):
-        raise SchemaError(f"{table.name} does not exist in {data_dir}: run the earlier stages first (`povo status`).")
+    _require(data_dir, table)
     rows = spark.read.format("delta").load(path(data_dir, table))
     return rows if ufs is None else rows.where(F.col("uf").isin(list(ufs)))
 
@@ -134,14 +145,26 @@ def query(spark: SparkSession, text: str) -> tuple[list[tuple[object, ...]], lis
 
 
 def version(data_dir: Path, table: Table) -> int:
-    """The current Delta version of a table: the number of its newest commit, which is a file of that name."""
-    return max(int(commit.stem) for commit in Path(path(data_dir, table), "_delta_log").glob("[0-9]*.json"))
+    """The current Delta version of a table: the number of its newest commit, which is a file of that name.
+
+    Raises:
+        SchemaError: The table does not exist yet.
+    """
+    _require(data_dir, table)
+    return max(_commits(data_dir, table))
 
 
 def create(spark: SparkSession, data_dir: Path, table: Table) -> bool:
     """Create the table once, with comments, NOT NULL, CHECKs and properties; False if it was there."""
     if exists(data_dir, table):
         return False
+    log = Path(path(data_dir, table), "_delta_log")
+    if log.is_dir():
+        # Another process makes the table now, or was killed while it did: Delta makes none over an empty log.
+        time.sleep(_MAKING_SECONDS)
+        if exists(data_dir, table):
+            return False
+        shutil.rmtree(log)
     builder = DeltaTable.createIfNotExists(spark).location(path(data_dir, table)).comment(table.comment)
     for column in table.columns:
         builder = builder.addColumn(column.name, column.type, nullable=not column.required, comment=column.comment)
@@ -256,14 +279,14 @@ def _manifest(metadata: Mapping[str, object]) -> str:
     return json.dumps(metadata, ensure_ascii=False, sort_keys=True, default=str)
 
 
-def _commit(write: Callable[[], _Result]) -> _Result:
+def _commit(write: Callable[[], None]) -> None:
     for attempt in range(1, _COMMIT_TRIES + 1):
         try:
-            return write()
+            write()
+            return
         except DeltaConcurrentModificationException:
             if attempt == _COMMIT_TRIES:
                 raise
             time.sleep(random.uniform(0.1, 0.5) * attempt)
         except AnalysisException as error:
             raise SchemaError(f"Delta refused a write: {str(error).splitlines()[0]}") from error
-    raise AssertionError("unreachable")

@@ -29,7 +29,7 @@ MAIN_SURVEY = "pnadc_2018t2"
 
 
 class Conditioned(NamedTuple):
-    """Frames of two tables, the sums behind the design effects, and the sums (kept) that both come from."""
+    """Frames of two tables, the sums behind the design effects, and the sums that both counts and effects add up."""
 
     counts: DataFrame
     income_points: DataFrame
@@ -57,16 +57,19 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         def store(frame: DataFrame, table: Table) -> None:
             _storage.replace_all(frame, config.data_dir, table, metadata=report.metadata)
 
-        # Two readings of the same kept sums, and one of the survey: what one leaves of the cores another takes.
-        with ThreadPoolExecutor(2) as pool:
-            counted = pool.submit(store, built.counts.repartition(partitions, "uf"), tables.COUNT)
-            points = pool.submit(store, built.income_points.coalesce(1), tables.INCOME_POINT)
-            effects = design_effects.design_effects(built.upa_sums.toPandas())
-            store(spark.createDataFrame(effects, tables.DESIGN_EFFECT.schema).coalesce(1), tables.DESIGN_EFFECT)
-            counted.result()
-            points.result()
-        built.sums.unpersist()
-        # From the table, not from the plan: the persons are read once.
+        built.sums.persist()  # added up twice: by cell, and by UPA
+        try:
+            # Two readings of the same kept sums, and one of the survey: what one leaves of the cores another takes.
+            with ThreadPoolExecutor(2) as pool:
+                counted = pool.submit(store, built.counts.repartition(partitions, "uf"), tables.COUNT)
+                points = pool.submit(store, built.income_points.coalesce(1), tables.INCOME_POINT)
+                effects = design_effects.design_effects(built.upa_sums.toPandas())
+                store(spark.createDataFrame(effects, tables.DESIGN_EFFECT.schema).coalesce(1), tables.DESIGN_EFFECT)
+                counted.result()
+                points.result()
+        finally:
+            built.sums.unpersist()
+        # From the table, not from the plan: the sums are kept no longer, and would be made again.
         stored = _storage.read(spark, config.data_dir, tables.COUNT)
         # A cell of the earning family is hardly ever more than one person: no law to read.
         lawful = stored.where("family != 'earning_class'")
@@ -109,7 +112,6 @@ def build(
     sums = sums_of(banded, others, domains, design_upa_share).unionByName(
         sums_of(paired, partnered, domains, design_upa_share)
     )
-    sums.persist()  # added up twice: by cell, and by UPA
     # The earning family's cells are all too small to tell: its states' margins are enough, and few.
     coarse = F.when(F.col("family") == "earning_class", F.lit(0)).otherwise(F.col("cell_index"))
     earning = banded.where(f"source = '{MAIN_SURVEY}' AND income_brl IS NOT NULL")

@@ -1,8 +1,8 @@
 """Fit: the network's tables for all of Brazil; the numbering and the census blocks of the chosen states.
 
 Reads   core_census__*, core_place__municipality, core_pnadc__*, core_survey__*, core_marital__*, core_religion__*,
-        core_published__*, core_mei__*, core_occupation__title,
-        core_model__count
+        core_published__*, core_mei__*, core_occupation__title, core_model__count, core_model__income_point,
+        core_model__design_effect
 Writes  core_model__node, core_model__cpd, core_model__title, core_model__evidence, model/network.json (national);
         core_model__allocation, core_model__block, core_model__residual (chosen states)
 """
@@ -47,7 +47,8 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         tables.BLOCK,
         tables.RESIDUAL,
     )
-    with _runlog.stage(spark, config, "fit", writes=writes, reads=(tables.COUNT, tables.AGE_SEX)) as report:
+    reads = (*_fit_inputs.READS, tables.EDUCATION_MUNICIPALITY)
+    with _runlog.stage(spark, config, "fit", writes=writes, reads=reads) as report:
         if not report.todo:
             return report
         inputs = _fit_inputs.read(spark, config.data_dir)

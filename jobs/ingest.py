@@ -49,11 +49,11 @@ def _ingest(spark: SparkSession, config: Config, report: RunReport) -> None:
     given = {name: mine for name, mine in config.sources.items() if name not in settings.held_out()}
     copied = _sources.copy_all(settings.fitted_sources(), given, LAYOUTS, config.data_dir)
     report.progress(f"{len(copied)} sources verified")
-    metadata = report.metadata | {"sources": {name: source.sha256 for name, source in copied.items()}}
     rows: dict[str, DataFrame] = {}
     try:
         rows, read, bad, doubts = _read(spark, copied, report)
         report.rows_in = sum(read.values())
+        metadata = report.metadata | {"sources": {name: source.sha256 for name, source in copied.items()}}
         rejections = rejected_rows(spark, {name: rows[name] for name in sorted(bad)}, copied)
         _storage.replace_all(rejections.coalesce(2), config.data_dir, tables.INGEST_REJECTION, metadata=metadata)
         if bad:

@@ -1,12 +1,14 @@
 """Publish: the quality gate, the public and extended tables, and the export folders.
 
-Reads   core_persona__attribute, core_persona__text, core_place__municipality, ops_quality__metric
+Reads   core_persona__attribute, core_persona__text, core_place__municipality, core_model__evidence,
+        ops_quality__metric, and what jobs/_metrics.py reads where it measures again
 Writes  out_personas__persona, out_personas__persona_extended, export/huggingface/, export/data_designer/
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
@@ -14,7 +16,7 @@ from pyspark.sql import functions as F
 from census import codes, tables
 from census.errors import QualityGateError
 from conf import settings
-from conf.settings import Config
+from conf.settings import Bound, Config
 from jobs import _cli, _exports, _metrics, _rule_check, _runlog, _storage
 from jobs._runlog import RunReport
 
@@ -23,8 +25,8 @@ def run(spark: SparkSession, config: Config) -> RunReport:
     """Publish the accepted records of `config.run.ufs`.
 
     Raises:
-        QualityGateError: A measured figure is outside its bound, records lack texts, or states of different seeds,
-            models or prompts would be mixed.
+        QualityGateError: A measured figure is outside its bound, a bound judges no figure, records lack texts, or
+            states of different seeds, models or prompts would be mixed.
     """
     writes = (tables.PERSONA, tables.PERSONA_EXTENDED)
     with _runlog.stage(
@@ -32,7 +34,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         config,
         "publish",
         writes=writes,
-        reads=(tables.TEXT, tables.ATTRIBUTE, tables.METRIC),
+        reads=(tables.TEXT, tables.ATTRIBUTE, tables.PLACE, tables.METRIC, tables.EVIDENCE),
         redo=set(config.run.ufs) - _exports.states(config.data_dir),
         mixed=config.publish.allow_mixed,
     ) as report:
@@ -46,7 +48,9 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         report.rows_in = sum(persons.values())
         if not config.publish.allow_mixed:
             _check_alike(people, texts)
-        _check_gate(_measured(spark, config, people, persons, report))
+        measured = _measured(spark, config, people, persons, report)
+        _check_gate(measured)
+        _check_bounds(measured, settings.quality_bounds())
         places = _storage.read(spark, config.data_dir, tables.PLACE, ufs)
         public, extended = build(people, texts, places, occupation=config.publish.occupation)
         partitions = config.spark.shuffle_partitions
@@ -158,6 +162,18 @@ def _check_gate(metrics: DataFrame) -> None:
         figures = "; ".join(f"{m['uf']} {m['name']}: {_judged(m)}" for m in failed[:5])
         raise QualityGateError(
             f"The quality gate refuses {len(failed)} figure(s): {figures}. Bounds are in conf/quality.toml."
+        )
+
+
+def _check_bounds(metrics: DataFrame, bounds: Sequence[Bound]) -> None:
+    """Refuse a bound that judged nothing: of a name that no figure has, or of a ratio where there is no floor."""
+    judged = {(m["family"], m["name"]) for m in metrics.where("passed IS NOT NULL").collect()}
+    idle = [f"{bound.family} / {bound.name}" for bound in bounds if (bound.family, bound.name) not in judged]
+    if idle:
+        raise QualityGateError(
+            f"No figure was held against {len(idle)} bound(s) of conf/quality.toml: {'; '.join(idle)}. Give each the "
+            "family and name of a figure of ops_quality__metric, and `ratio` only where that has a floor; "
+            "`povo validate --force` measures anew."
         )
 
 

@@ -1,6 +1,7 @@
 """Report: one self-contained page and the same figures as JSON.
 
-Reads   core_persona__*, core_model__*, core_place__municipality, core_census__education, ops_*
+Reads   core_persona__*, raw_model__response, core_model__*, core_place__municipality, ops_*, and what jobs/_metrics.py
+        reads
 Writes  report/index.html, report/metrics.json
 """
 
@@ -328,7 +329,7 @@ def _chosen(spark: SparkSession, config: Config, ufs: list[str]) -> list[Row]:
 
 def _section(uf: str, findings: Findings, comparisons: dict[str, dict[str, Comparison]]) -> Row:
     """A state's pyramid and charts."""
-    drawn: Row = {"uf": uf, "name": codes.STATE_OF[uf].name, "pyramid": None, "charts": []}
+    drawn: Row = {"uf": uf, "name": codes.STATE_OF[uf].name, "pyramid": None}
     charts = []
     for fit in findings.fits:
         found = comparisons[fit.name].get(uf)

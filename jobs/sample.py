@@ -1,7 +1,7 @@
 """Sample: persons of the virtual population, drawn on the executors.
 
-Reads   core_model__cpd, core_model__allocation, core_model__income_point, core_name__*,
-        core_occupation__title, core_trait__*
+Reads   core_model__node, core_model__cpd, core_model__block, core_model__allocation, core_model__income_point,
+        core_pnadc__group_trend, core_name__*, core_occupation__title, core_trait__*
 Writes  core_persona__attribute   (a rerun replaces whole states)
 """
 
@@ -30,9 +30,9 @@ _PERSONS_PER_PARTITION = 250_000
 
 def run(spark: SparkSession, config: Config) -> RunReport:
     """Draw the persons of `config.run.ufs` and replace their partitions."""
-    with _runlog.stage(
-        spark, config, "sample", writes=(tables.ATTRIBUTE,), reads=(tables.CPD, tables.ALLOCATION)
-    ) as report:
+    fitted = (tables.NODE, tables.CPD, tables.BLOCK, tables.ALLOCATION, tables.INCOME_POINT, tables.GROUP_TREND)
+    reads = (*fitted, *_sample_tables.SMALL)
+    with _runlog.stage(spark, config, "sample", writes=(tables.ATTRIBUTE,), reads=reads) as report:
         if not report.todo:
             return report
         minimum = 0 if config.run.whole else config.sample.min_age_years

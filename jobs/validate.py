@@ -1,6 +1,7 @@
 """Validate: parse and check every stored answer, accept or reject with a reason, measure the set.
 
-Reads   core_persona__attribute, raw_model__response, core_persona__rejection
+Reads   core_persona__attribute, core_place__municipality, core_culture__fact, raw_model__response,
+        core_persona__rejection, and what jobs/_metrics.py reads
 Writes  core_persona__text, core_persona__rejection, ops_quality__metric   (a rerun replaces whole states)
 """
 
@@ -14,6 +15,8 @@ from typing import NamedTuple
 import pyarrow as pa
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import ArrayType, BooleanType, IntegerType, StructField, StructType
 
 from census import tables
 from census.errors import IncompleteError
@@ -23,29 +26,24 @@ from jobs._runlog import RunReport
 from jobs._text_inputs import Facts
 from udfs import parsing
 from udfs.answers import Requests, Walker
-from udfs.parsing import LISTS, NARRATIVES, Bounds
-from udfs.prompts import PERSONA_FIELDS
+from udfs.parsing import Bounds
 
-_REJECTION = pa.struct(
-    [
-        ("call", pa.int32()),
-        ("attempt", pa.int32()),
-        ("request_key", pa.string()),
-        ("reason_code", pa.string()),
-        ("detail", pa.string()),
-    ]
-)
 _KEYS = ("attributes_key", "personas_key")
 _WRITERS = ("attributes_writer", "personas_writer")
-_MENTIONS = ("name", "municipality", "state", "occupation", "age")
-_SCHEMA = pa.schema(
-    [("uf", pa.string()), ("uuid", pa.string()), ("is_accepted", pa.bool_()), ("missing_call", pa.int32())]
-    + [(name, pa.string()) for name in (*NARRATIVES, *PERSONA_FIELDS)]
-    + [(name, pa.list_(pa.string())) for name in LISTS]
-    + [(name, pa.string()) for name in (*_KEYS, *_WRITERS, "model", "writer", "prompt_version")]
-    + [(f"mentions_{what}", pa.bool_()) for what in _MENTIONS]
-    + [("rejections", pa.list_(_REJECTION))]
-)
+_OWN = ("uf", "uuid")
+_REASONS = tuple(name for name in tables.REJECTION.column_names if name not in _OWN)
+
+
+def _verdict_type() -> StructType:
+    """Columns of a verdict: those of a text (null where the record has none), what lacks, and the rejections."""
+    text = [StructField(field.name, field.dataType) for field in tables.TEXT.schema]
+    reason = StructType([StructField(name, tables.REJECTION.schema[name].dataType) for name in _REASONS])
+    own = {"is_accepted": BooleanType(), "missing_call": IntegerType(), "rejections": ArrayType(reason)}
+    return StructType([*text, *[StructField(name, kind) for name, kind in own.items()]])
+
+
+_VERDICT = _verdict_type()
+_SCHEMA = to_arrow_schema(_VERDICT)
 
 
 class Validated(NamedTuple):
@@ -64,7 +62,9 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         QualityGateError: A person breaks a structural zero.
     """
     writes = (tables.TEXT, tables.REJECTION, tables.METRIC)
-    with _runlog.stage(spark, config, "validate", writes=writes, reads=(tables.RESPONSE, tables.ATTRIBUTE)) as report:
+    persons = (tables.ATTRIBUTE, tables.PLACE, tables.CULTURE, tables.OCCUPATION, tables.MEI_TRADE)
+    reads = (*persons, tables.RESPONSE, tables.REJECTION, *_metrics.READS)
+    with _runlog.stage(spark, config, "validate", writes=writes, reads=reads) as report:
         if not report.todo:
             return report
         _text_inputs.require_adults(config)
@@ -73,12 +73,16 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         # All chosen states, those that did not change as well: the rows of Brazil hold them together.
         measured = list(config.run.ufs)
         people = _storage.read(spark, config.data_dir, tables.ATTRIBUTE, measured)
+        zeros = _rule_check.count(_rule_check.with_titles(spark, config, people), _rule_check.packaged())
+        _rule_check.require(zeros)
         # The tables of the sample do not wait for the texts.
         with ThreadPoolExecutor(1) as pool:
             fitted = pool.submit(_metrics.fits, spark, config, measured)
-            zeros = _rule_check.count(_rule_check.with_titles(spark, config, people), _rule_check.packaged())
-            _rule_check.require(zeros)
-            _check(spark, config, report, ufs)
+            try:
+                _check(spark, config, report, ufs)
+            except IncompleteError:
+                fitted.result()  # an error there is no matter of asking again
+                raise
             report.progress("measuring the set")
             fitted.result()
         _metrics.store(spark, config, measured, zeros, metadata=report.metadata)
@@ -95,27 +99,37 @@ def _check(spark: SparkSession, config: Config, report: RunReport, ufs: list[str
         _text_inputs.facts(spark, config),
     )
     verdicts = built.verdicts.persist()
-    summary = verdicts.groupBy("uf", "is_accepted", "missing_call").agg(F.count("*").alias("records")).collect()
-    accepted = sum(row["records"] for row in summary if row["is_accepted"])
-    report.rows_in, report.rows_out = sum(row["records"] for row in summary), accepted
-    report.progress(f"{accepted:,} of {report.rows_in:,} records accepted")
-    _storage.replace_states(built.texts, config.data_dir, tables.TEXT, ufs, metadata=report.metadata)
-    _storage.replace_states(
-        built.rejections.coalesce(2), config.data_dir, tables.REJECTION, ufs, metadata=report.metadata
-    )
-    missing = [row for row in summary if not row["is_accepted"]]
-    named = verdicts.where("NOT is_accepted").select("uuid").sort("uuid").limit(3).collect() if missing else []
-    verdicts.unpersist()
-    if missing or accepted == 0:
-        raise IncompleteError(_explain(spark, config, ufs, missing, [row["uuid"] for row in named]))
+    try:
+        summary = verdicts.groupBy("uf", "is_accepted", "missing_call").agg(F.count("*").alias("records")).collect()
+        accepted = sum(row["records"] for row in summary if row["is_accepted"])
+        report.rows_in, report.rows_out = sum(row["records"] for row in summary), accepted
+        report.progress(f"{accepted:,} of {report.rows_in:,} records accepted")
+        _storage.replace_states(built.texts, config.data_dir, tables.TEXT, ufs, metadata=report.metadata)
+        _storage.replace_states(
+            built.rejections.coalesce(2), config.data_dir, tables.REJECTION, ufs, metadata=report.metadata
+        )
+        missing = [row for row in summary if not row["is_accepted"]]
+        if not missing and accepted:
+            return
+        lacking = verdicts.where("NOT is_accepted")
+        named = [row["uuid"] for row in lacking.select("uuid").sort("uuid").limit(3).collect()]
+        raise IncompleteError(_explain(ufs, missing, named, commonest_reasons(lacking)))
+    finally:
+        verdicts.unpersist()
+
+
+def commonest_reasons(lacking: DataFrame) -> list[Row]:
+    """`reason_code` and `count` of the answers of these verdicts, the five commonest first."""
+    told = lacking.select(F.explode("rejections.reason_code").alias("reason_code"))
+    return told.groupBy("reason_code").count().orderBy(F.desc("count"), "reason_code").limit(5).collect()
 
 
 def build(records: DataFrame, requests: Requests, bounds: Bounds, regional: Facts) -> Validated:
     """Verdict of every record of `_text_inputs.records`."""
-    verdicts = records.mapInArrow(_checker(requests, bounds, regional), _spark_schema())
+    verdicts = records.mapInArrow(_checker(requests, bounds, regional), _VERDICT)
     texts = verdicts.where("is_accepted").select(*tables.TEXT.column_names)
-    rejections = verdicts.select("uf", "uuid", F.explode("rejections").alias("r")).select(
-        "uf", "uuid", "r.call", "r.attempt", "r.request_key", "r.reason_code", "r.detail"
+    rejections = verdicts.select(*_OWN, F.explode("rejections").alias("r")).select(
+        *_OWN, *[f"r.{name}" for name in _REASONS]
     )
     return Validated(verdicts, texts, rejections)
 
@@ -155,7 +169,7 @@ def _checker(
                         "writer": " + ".join(dict.fromkeys(verdict.writers)),
                         "prompt_version": requests.prompts.version,
                     }
-                    row |= {f"mentions_{what}": said[what] for what in _MENTIONS}
+                    row |= {f"mentions_{what}": is_said for what, is_said in said.items()}
                     if person["occupation_title"] is None:
                         row["mentions_occupation"] = None
                 rows.append(row)
@@ -164,31 +178,11 @@ def _checker(
     return check
 
 
-def _spark_schema() -> str:
-    names = {pa.string(): "string", pa.bool_(): "boolean", pa.int32(): "int"}
-    parts = []
-    for item in _SCHEMA:
-        if item.name == "rejections":
-            parts.append(
-                "rejections array<struct<call:int,attempt:int,request_key:string,reason_code:string,detail:string>>"
-            )
-        else:
-            parts.append(f"{item.name} {names.get(item.type, 'array<string>')}")
-    return ", ".join(parts)
-
-
-def _explain(spark: SparkSession, config: Config, ufs: list[str], missing: list[Row], named: list[str]) -> str:
+def _explain(ufs: list[str], missing: list[Row], named: list[str], reasons: list[Row]) -> str:
+    """Which records lack texts, and why their answers were rejected: those of accepted records are no matter here."""
     by_state: dict[str, int] = {}
     for row in missing:
         by_state[row["uf"]] = by_state.get(row["uf"], 0) + row["records"]
-    reasons = (
-        _storage.read(spark, config.data_dir, tables.REJECTION, ufs)
-        .groupBy("reason_code")
-        .count()
-        .orderBy(F.desc("count"))
-        .limit(5)
-        .collect()
-    )
     counts = ", ".join(f"{uf} {n}" for uf, n in sorted(by_state.items())) or f"all of {', '.join(ufs)}"
     examples = f" (uuid {', '.join(named)}{', ...' if len(named) < sum(by_state.values()) else ''})" if named else ""
     why = ", ".join(f"{row['reason_code']} {row['count']}" for row in reasons) or "no answer was stored"

@@ -64,9 +64,8 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         ModelError: The endpoint cannot be used at all; what came before is stored.
     """
     # A state is done when its texts were accepted, not when they were asked for.
-    with _runlog.stage(
-        spark, config, "write_text", writes=(tables.RESPONSE,), reads=(tables.ATTRIBUTE,), until="validate"
-    ) as report:
+    reads = (tables.ATTRIBUTE, tables.PLACE, tables.CULTURE, tables.REJECTION, tables.RESPONSE)
+    with _runlog.stage(spark, config, "write_text", writes=(tables.RESPONSE,), reads=reads, until="validate") as report:
         if not report.todo:
             return report
         _text_inputs.require_adults(config)
@@ -111,6 +110,7 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
         threads=max(math.ceil(llm.max_in_flight / tasks), 1),
     )
     check_model(_client_settings(asking))
+    report.require_row()
     records = _text_inputs.records(spark, config, list(report.todo)).repartition(tasks, "uuid")
     sizes = _states.records(config)
     expected = 2 * sum(sizes[uf] for uf in report.todo)

@@ -98,3 +98,33 @@ def test_a_mass_on_the_minimum_wage_falls_into_the_class_that_ends_there():
     law = expectation.income_law(points, np.array([1.0, 1.1]), ENDS)
     assert np.allclose(law[0, 0], [0, 2 / 3, 1 / 3, 0])
     assert np.allclose(law[1, 0], [0, 0, 1, 0])  # 10 % more: nobody is at 500 any more
+
+
+def earning_nodes() -> list[NodeTable]:
+    """The network, with a band of income that hangs on the position."""
+    law = np.array([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]])
+    return [*NODES.values(), NodeTable("income_band", ("position",), ("a", "b", "c"), law, "C", "by hand")]
+
+
+# With occupation_group among the others, and without: then it is summed out.
+@pytest.mark.parametrize("others", [("sex",), ("race", "position"), ("occupation_group",), ("sex", "occupation_group")])
+def test_classes_of_income_are_the_bands_of_each_great_group_by_its_own_law(others):
+    classes = np.random.default_rng(7).dirichlet(np.ones(4), size=(SIZES["occupation_group"], 3))
+    wanted = [*others, expectation.INCOME_CLASS]
+    work = (*WORK, "income_band")
+    found = expectation.expected_with_income(earning_nodes(), PERSONS, wanted, work, classes)
+    bands = earning_nodes()[-1].table
+    names = tuple(dict.fromkeys((*others, "occupation_group", "position")))
+    workers = by_hand(names, workers_only=True)
+    total = np.zeros([*(SIZES[name] for name in others), 4])
+    for values in product(*(range(SIZES[name]) for name in names)):
+        cell = dict(zip(names, values, strict=True))
+        law = bands[cell["position"]] @ classes[cell["occupation_group"]]
+        total[tuple(cell[name] for name in others)] += workers[values] * law
+    assert np.allclose(found, total)
+
+
+def test_a_table_without_classes_of_income_is_as_ever():
+    classes = np.zeros((SIZES["occupation_group"], 3, 4))
+    found = expectation.expected_with_income(earning_nodes(), PERSONS, ["sex", "position"], WORK, classes)
+    assert np.allclose(found, expectation.expected(earning_nodes(), PERSONS, ["sex", "position"], WORK))

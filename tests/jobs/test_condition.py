@@ -25,7 +25,7 @@ def make_people(spark, *persons):
 
 @pytest.fixture(scope="module")
 def counted(spark):
-    """Counts of five persons in two states of the North and one of the South."""
+    """Counts of seven persons in two states of the North and one of the South."""
     people = make_people(
         spark,
         ("AC", "Norte", "F", "urbana", True, "a", 30, 2.0),
@@ -86,3 +86,7 @@ def test_conditionals_sum_to_1_in_a_cell_and_know_its_effective_persons(spark, c
     rows = counts.conditionals(frame, {"works": 2.0, "zone": 1.0}).where("family = 'works' AND uf = 'Norte'").collect()
     found = {row["value"]: (row["probability"], row["effective_persons"], row["rows"]) for row in rows}
     assert found == {"true": (0.5, 100 / 38 / 2, 3), "false": (0.5, 100 / 38 / 2, 3)}
+
+
+def test_counting_leaves_no_view_behind(spark, counted):
+    assert not [view.name for view in spark.catalog.listTables() if view.name.startswith(("povo_", "_pyspark"))]

@@ -15,14 +15,15 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from typer.testing import CliRunner, Result
 
 from census import codes, tables
 from census.errors import QualityGateError
 from conf import settings
-from conf.settings import STAGES, Config
-from jobs import _cli, _exports, _states, _storage, publish
+from conf.settings import STAGES, Bound, Config
+from jobs import _cli, _exports, _metrics, _states, _storage, publish
 
 SEEDS = {"AC": 1, "SE": 2}
 PLACES = {"AC": ("1200401", "Rio Branco"), "SE": ("2800308", "Aracaju")}
@@ -103,10 +104,11 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for uf, (code, name) in PLACES.items()
         ],
     )
-    figure = {"run_id": "run-2", "family": "marginal", "name": "uf x sex", "value": 0.1, "floor": 0.2, "ratio": 0.5}
+    figure = {"run_id": "run-2", "value": 0.1, "floor": 0.2, "ratio": 0.5}
     figure |= {"bound": 2.5, "passed": True, "grade": "A", "source": "census"}
+    named = [{"family": bound.family, "name": bound.name} for bound in settings.quality_bounds()]
     persons = {"AC": PERSONS, "SE": PERSONS, "BR": 2 * PERSONS}
-    write(data, tables.METRIC, [figure | {"uf": uf, "n": n} for uf, n in persons.items()])
+    write(data, tables.METRIC, [figure | name | {"uf": uf, "n": n} for name in named for uf, n in persons.items()])
     evidence = {"node": "religion", "parents": "uf, sex", "grade": "C", "source": "religion_uf", "cells": 4}
     write(data, tables.EVIDENCE, [evidence | {"assumption": "religion is independent of age_band given uf"}])
     write(data, tables.RUN, [row for uf, seed in SEEDS.items() for row in make_runs(config_of(data, uf, seed))])
@@ -229,3 +231,25 @@ def test_the_gate_names_the_figure_that_each_bound_judges(spark):
         "SE share of distinct persona texts: 0.975 (bound 0.99). Bounds are in conf/quality.toml."
     )
     publish._check_gate(spark.createDataFrame(figures[1:3], columns))
+
+
+def test_a_bound_that_no_figure_was_held_against_refuses_with_its_name(spark):
+    bounds = [
+        Bound(family="marginal", name="uf x sex", ratio=2.5),
+        Bound(family="marginal", name="uf x sexo", ratio=2.5),  # no such figure
+        Bound(family="set", name="occupation titles in use", ratio=2.5),  # no floor
+    ]
+    rows = [
+        {"family": "marginal", "name": "uf x sex", "value": 0.1, "ratio": 0.5},
+        {"family": "set", "name": "occupation titles in use", "value": 900.0, "ratio": None},
+    ]
+    by_name = {(bound.family, bound.name): bound for bound in bounds}
+    judged = [_metrics.judged(row, by_name[row["family"], row["name"]]) for row in rows]
+    columns = "family string, name string, value double, ratio double, bound double, passed boolean"
+    figures = spark.createDataFrame(judged, columns)
+    publish._check_gate(figures.withColumn("uf", F.lit("AC")))
+    with pytest.raises(
+        QualityGateError, match=r"2 bound\(s\) .*: marginal / uf x sexo; set / occupation titles in use"
+    ):
+        publish._check_bounds(figures, bounds)
+    publish._check_bounds(figures, bounds[:1])

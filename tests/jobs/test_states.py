@@ -72,11 +72,13 @@ print(json.dumps(states))
 """
 
 
-def test_a_change_of_bounds_rules_or_prompts_makes_the_stages_that_depend_on_it_stale(tmp_path):
+def test_a_change_of_bounds_measures_rules_or_prompts_makes_the_stages_that_depend_on_it_stale(tmp_path):
     for package in ("census", "conf", "jobs", "udfs"):
         shutil.copytree(PACKAGES / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "pnadc*"))
     changed = {
         "conf/quality.toml": "validate",
+        "census/quality.py": "validate",
+        "census/expectation.py": "validate",
         "conf/prompts/personas.txt": "write_text",
         "conf/rules.toml": "fit",
         "jobs/_card.py": "publish",

@@ -59,3 +59,27 @@ def test_a_row_of_a_state_that_was_not_named_is_refused_and_nothing_is_written(s
 def test_a_state_without_rows_is_emptied(spark, data):
     replace(spark, data, {}, ["SE"])
     assert stored(data) == {"AC": 0.1}
+
+
+def test_a_table_whose_making_was_cut_short_is_made_by_the_next_write(spark, data):
+    half = Table("core_test__half", SHARE.comment, SHARE.columns, key=("uf",))
+    Path(_storage.path(data, half), "_delta_log").mkdir(parents=True)
+    assert not _storage.exists(data, half)
+    _storage.append(make_shares(spark, {"AC": 0.1}), data, half, metadata={"run_id": "test"})
+    made = DeltaTable(_storage.path(data, half)).metadata()
+    assert made.partition_columns == ["uf"]
+    assert made.description == SHARE.comment
+    assert any(key.startswith("delta.constraints.") for key in made.configuration)
+
+
+def test_the_version_is_the_newest_commit_whatever_else_lies_in_the_log(data):
+    newest = DeltaTable(_storage.path(data, SHARE)).version()
+    log = Path(_storage.path(data, SHARE), "_delta_log")
+    (log / f"{newest + 7:020d}.checkpoint.0000000001.0000000001.json").write_text("{}")
+    (log / "9.json").write_text("{}")
+    assert _storage.version(data, SHARE) == newest
+
+
+def test_a_table_that_is_not_there_has_no_version(tmp_path):
+    with pytest.raises(SchemaError, match="run the earlier stages first"):
+        _storage.version(tmp_path, SHARE)

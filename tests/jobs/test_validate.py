@@ -1,4 +1,4 @@
-"""What `validate` says of a record, from its answers alone: no Spark needed."""
+"""What `validate` says of a record, from its answers alone."""
 
 from __future__ import annotations
 
@@ -98,3 +98,34 @@ def test_a_record_with_the_first_answer_only_lacks_the_second():
     row = verdict(person, answers_of(person, ("a-model", "a-model"))[:1])
     assert (row["is_accepted"], row["missing_call"]) == (False, 2)
     assert row["persona"] is None
+
+
+def test_reasons_are_those_of_the_records_that_lack_texts(spark):
+    rows = [
+        ("a", True, [{"reason_code": "too_short"}] * 9),  # accepted at a later attempt
+        ("b", False, [{"reason_code": "not_json"}, {"reason_code": "too_long"}]),
+        ("c", False, [{"reason_code": "not_json"}]),
+        ("d", False, []),
+    ]
+    verdicts = spark.createDataFrame(
+        rows, "uuid string, is_accepted boolean, rejections array<struct<reason_code:string>>"
+    )
+    found = validate.commonest_reasons(verdicts.where("NOT is_accepted"))
+    assert [tuple(row) for row in found] == [("not_json", 2), ("too_long", 1)]
+
+
+def test_verdicts_become_rows_of_texts_and_rejections(spark):
+    person = make_person()
+    good = person | {"answers": answers_of(person, ("a-model", "a-model")), "rejections": None}
+    bad = person | {"uuid": "1" * 32, "age_years": 41}
+    key, _ = REQUESTS.render(with_hints(bad, REGIONAL["AC"]), 1, 1, None, ())
+    empty = {"request_key": key, "content": "{}", "finish_reason": "stop", "writer": "a-model"}
+    records = pa.Table.from_pylist([good, bad | {"answers": [empty], "rejections": None}])
+    built = validate.build(spark.createDataFrame(records), REQUESTS, BOUNDS, REGIONAL)
+    (text,) = tables.TEXT.conform(built.texts).collect()
+    assert (text["uuid"], text["mentions_name"], text["mentions_occupation"]) == (person["uuid"], True, None)
+    assert len(text["skills_and_expertise_list"]) > 1
+    rejected = tables.REJECTION.conform(built.rejections).collect()
+    assert {(row["uuid"], row["call"], row["attempt"], row["request_key"]) for row in rejected} == {
+        (bad["uuid"], 1, 1, key)
+    }

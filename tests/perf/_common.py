@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,18 @@ from numpy.typing import NDArray
 from conf import settings
 from conf.settings import Config
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from jobs._sample_tables import SampleTables
+    from udfs.sampling import StateTables
+
 CHUNK = 65_536  # rows whose temporaries stay in the cache
 
 
-def arguments(description: str, *, uf: str, more: Callable[[argparse.ArgumentParser], object] | None = None):
+def arguments(
+    description: str | None, *, uf: str, more: Callable[[argparse.ArgumentParser], object] | None = None
+) -> argparse.Namespace:
     """The options of a script: a data folder in which `povo fit --uf UF` is done, and the state."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="data folder after `povo fit`")
@@ -36,7 +45,7 @@ def config(data: str, **options: object) -> Config:
     return settings.load(options={"run.data": data, **options})
 
 
-def sample_tables(spark, conf: Config, uf: str, *, seed: int, min_age_years: int):
+def sample_tables(spark: SparkSession, conf: Config, uf: str, *, seed: int, min_age_years: int) -> SampleTables:
     """The sampler's tables of one state."""
     from jobs import _sample_tables
 
@@ -45,7 +54,7 @@ def sample_tables(spark, conf: Config, uf: str, *, seed: int, min_age_years: int
     )
 
 
-def draw_all(state, persons: int) -> dict[str, NDArray[np.generic]]:
+def draw_all(state: StateTables, persons: int) -> dict[str, NDArray[np.generic]]:
     """The first `persons` of a state, drawn in chunks in this process."""
     from udfs import sampling
 

@@ -67,11 +67,11 @@ def main() -> None:
                 with Memory() as memory:
                     started = time.perf_counter()
                     frame = spark.range(0, points, 1, partitions).mapInArrow(function, schema)
-                    frame.write.format("delta").mode("overwrite").save(f"{folder}/{name}")
+                    frame.write.format("delta").save(f"{folder}/{name}-{size}")
                     seconds = time.perf_counter() - started
-                rows = spark.read.format("delta").load(f"{folder}/{name}").count()
+                rows = spark.read.format("delta").load(f"{folder}/{name}-{size}").count()
                 speeds[name] = rows / seconds
-            size_on_disk = sum(file.stat().st_size for file in Path(folder, "draw").glob("*.parquet"))
+            size_on_disk = sum(file.stat().st_size for file in Path(folder, f"draw-{size}").glob("*.parquet"))
             results.append(
                 (
                     size,
@@ -94,7 +94,7 @@ def main() -> None:
             "driver Python MiB",
             "JVM MiB",
             "largest worker MiB",
-            "bytes a person (with earlier files)",
+            "bytes a person",
         ),
         results,
     )

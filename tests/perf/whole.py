@@ -1,10 +1,13 @@
 """Whole states (`povo run --whole --until sample`): every resident there exactly once, no rule broken, size on disk.
 
+Exits with 1 unless no cell differs from the census and nobody breaks a rule.
+
 python tests/perf/whole.py --data povo-data --uf PR,SC
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,7 +21,7 @@ from jobs import _rule_check, _spark, _storage
 CELL = ["uf", "municipality_code", "sex", "age_years"]
 
 
-def main() -> None:
+def main() -> int:
     asked = arguments(__doc__, uf="PR,SC")
     conf, ufs = config(asked.data), asked.uf.split(",")
     spark = _spark.start(conf)
@@ -30,7 +33,8 @@ def main() -> None:
         F.sum("drawn"), F.count("*"), F.count_if(F.expr("drawn != persons OR persons_apart != persons"))
     ).first()
     started = time.perf_counter()
-    zeros = _rule_check.count(_rule_check.with_titles(spark, conf, people), _rule_check.packaged())
+    checked = _rule_check.with_titles(spark, conf, people)
+    broken = sum(_rule_check.count(checked, _rule_check.packaged()).by_rule().values())
     seconds = time.perf_counter() - started
     size = sum(Path(urlsplit(file).path).stat().st_size for file in people.inputFiles())
     show(
@@ -51,13 +55,14 @@ def main() -> None:
                 off,
                 size / persons,
                 len(_rule_check.packaged()),
-                sum(zeros.by_rule().values()),
+                broken,
                 persons / seconds,
             )
         ],
     )
     spark.stop()
+    return int(off > 0 or broken > 0)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
