@@ -106,6 +106,9 @@ def run(spark: SparkSession, config: Config, person_id: int) -> Remade:
     return Remade(person_id, int(points[0]), seed, values, steps, stored, differences)
 
 
+_OF_A_TITLE = "occupation_cod, sex, education_level, position, age_years, municipality, zone"
+
+
 def _steps(
     values: Mapping[str, object],
     number: int,
@@ -138,7 +141,12 @@ def _steps(
     if values["income_brl"] is not None:
         for name, stream, table, given in (
             ("income_brl", sampling.INCOME_POINT, "core_model__income_point", "income_band, occupation_group"),
-            ("occupation_title", sampling.TITLE, "core_occupation__title", "occupation_cod, sex"),
+            ("occupation_cbo", sampling.TITLE, "core_model__title", _OF_A_TITLE),
+            *(
+                [("occupation_title", sampling.TRADE, "core_mei__trade", "occupation_cod, sex")]
+                if values["is_mei"]
+                else []
+            ),
         ):
             u = float(sampling.uniforms(points, stream, laws)[0])
             steps.append(Step(name, str(values[name]), table, given, u, None))
