@@ -118,16 +118,13 @@ def _zone(states: Sequence[State], _dimensions: str, category: str, _: Sequence[
     return float(zones[codes.ZONES.index(category)] / zones.sum()) if category in codes.ZONES else None
 
 
-def _mei(states: Sequence[State], dimensions: str, category: str, every: Sequence[State]) -> float | None:
+def _mei(states: Sequence[State], _dimensions: str, category: str, every: Sequence[State]) -> float | None:
     yes = codes.MEI.index("sim")
     if category == "MEI / ocupados formais":
         mei = sum(float(state.expected("is_mei")[yes]) for state in states)
         positions = np.sum([state.expected("position") for state in states], axis=0)
         formal = sum(float(positions[codes.POSITIONS.index(p)]) for p in _FORMAL)
         return mei / (mei + formal)
-    if dimensions == "sexo":
-        by_sex = np.sum([state.expected("sex", "is_mei") for state in states], axis=0)[:, yes]
-        return float(by_sex[codes.SEXES.index("F" if category == "mulheres" else "M")] / by_sex.sum())
     if category == "participação no total de MEI" and len(every) == len(codes.UFS):
         total = sum(float(state.expected("is_mei")[yes]) for state in every)
         return sum(float(state.expected("is_mei")[yes]) for state in states) / total

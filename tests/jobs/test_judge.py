@@ -95,7 +95,6 @@ def test_published_cuts_are_answered_by_all_states_together():
     shares = {figure.rpartition(" / ")[2]: share for figure, (share, _) in found.items()}
     assert shares["14 a 17"] == pytest.approx(25.0)
     assert shares["65 ou mais"] == pytest.approx(10.0)
-    assert shares["mulheres"] == pytest.approx(100 * 0.2 / (0.2 + 0.3))
     assert shares["participação no total de MEI"] == pytest.approx(100 / 27)
     assert "35 a 39" not in shares
 

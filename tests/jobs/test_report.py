@@ -139,6 +139,13 @@ def sampled(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pa
     data = tmp_path_factory.mktemp("report") / "data"
     _storage.prepare(data)
     people = [make_person(n, "AC") for n in range(40)] + [make_person(n, "SE", race="parda") for n in range(120)]
+    title = {"occupation_cbo": "225125", "occupation_cod": "2250", "cod_title": "Veterinários", "jobs": 0.0}
+    title |= {"title_feminine": "Médica", "title_masculine": "Médico", "weight_factor": 1.0}
+    title |= {"occupation_group": codes.OCCUPATION_GROUPS[1], "min_education_level": codes.EDUCATION_LEVELS[0]}
+    write(data, tables.OCCUPATION, [title])
+    trade = {"cnae_subclass": "9602501", "register_title": "Barbeiro", "occupation_cod": "5141", "percent": 1.0}
+    trade |= {"title_feminine": "Barbeira", "title_masculine": "Barbeiro", "trade_group": codes.MEI_TRADE_GROUPS[0]}
+    write(data, tables.MEI_TRADE, [trade])
     people[0] |= {"last_name": "<script>alert('x')</script>", "former_occupation_title": "R&B"}
     write(data, tables.ATTRIBUTE, people)
     cells = list(product(PLACES, codes.SEXES, (30, 65)))
