@@ -532,7 +532,7 @@ def sql(
     set_: Set = None,
     as_json: Json = False,
 ) -> None:
-    """Run one Spark SQL query over the tables of a data folder, by their names.
+    """Run one Spark SQL query that reads the tables of a data folder, by their names.
 
     Examples:
 
@@ -636,7 +636,7 @@ def ask(
 
       povo ask "P(occupation_group | uf=AC, sex=F, education_level=Superior completo)"
 
-      povo ask "P(race, zone | municipality=Rio Branco, age_years=30..39)" --json
+      povo ask "P(race, zone | uf=AC, municipality=Rio Branco, age_years=30..39)" --json
 
       povo ask "E(income_brl | uf=SE, sex=F)" --compare
 

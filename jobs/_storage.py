@@ -131,12 +131,20 @@ def frames(*wanted: Callable[[], DataFrame]) -> list[pd.DataFrame]:
 _SHOWN_ROWS = 1000
 
 
+_READING = ("select", "with", "from", "values", "show", "describe", "explain")
+
+
 def query(spark: SparkSession, text: str) -> tuple[list[tuple[object, ...]], list[str]]:
     """The first rows, and the columns, of a query that reads.
 
     Raises:
-        ConfigError: The query cannot be understood.
+        ConfigError: The query cannot be understood, or would change a table.
     """
+    words = re.findall(r"\w+", text.lower())
+    if not words or words[0] not in _READING or re.search(r"\binsert\s+(into|overwrite)\b", text, re.IGNORECASE):
+        raise ConfigError(
+            f"The query must read: it begins with one of {', '.join(_READING)}. Tables change by stages only."
+        )
     try:
         frame = spark.sql(text)
         return [tuple(row) for row in frame.limit(_SHOWN_ROWS).collect()], frame.columns

@@ -205,6 +205,21 @@ def test_a_query_that_cannot_be_run_is_refused_in_one_sentence(mixed, refused):
     assert "The query cannot be run" in shown.stderr and "nothing" in shown.stderr
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DELETE FROM out_personas__persona",
+        "drop table out_personas__persona",
+        "WITH gone AS (SELECT 1) INSERT INTO out_personas__persona SELECT * FROM gone",
+        "",
+    ],
+)
+def test_a_query_that_would_change_a_table_is_refused(mixed, query):
+    shown = povo(mixed, "sql", query)
+    assert (shown.exit_code, shown.stdout) == (2, "")
+    assert "must read" in shown.stderr
+
+
 @pytest.mark.parametrize("name", ["seed", "model_version", "model", "prompt_version"])
 def test_records_that_differ_in_what_made_them_are_refused_whatever_the_runs_say(spark, name):
     alike = {"uf": "AC", "seed": 1, "model_version": "v1", "model": "m1", "prompt_version": "p1"}
