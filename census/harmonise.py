@@ -376,6 +376,10 @@ def place_conditions(biomes: DataFrame, crops: DataFrame, farming: DataFrame, pl
 _NOT_FOR_ANYBODY = "(?i)ind[ií]gena|Guarani|Wajãpi|Karajá|Iauaretê|Enawenê|Yaokwa|Quilombo|Rio Negro|Bembé|terreiro"
 
 
+# A day off work is no tradition that a text tells of.
+_HOLIDAY = "^(aniversário d|Dia d|Data Magna)"
+
+
 def culture(
     dishes: DataFrame, arts: DataFrame, sights: DataFrame, products: DataFrame, tourism: DataFrame
 ) -> DataFrame:
@@ -393,7 +397,7 @@ def culture(
     register = F.lit("register")
     found = [
         facts(dishes, "dishes", kind=F.lit("dish"), municipality_code=nowhere),
-        facts(arts.where(~F.col("name").rlike(_NOT_FOR_ANYBODY)), "feasts_and_arts"),
+        facts(arts.where(~F.col("name").rlike(f"{_NOT_FOR_ANYBODY}|{_HOLIDAY}")), "feasts_and_arts"),
         facts(sights.where(~F.col("name").rlike(_NOT_FOR_ANYBODY)), "sights", kind=F.lit("sight"), origin=register),
         facts(products, "regional_products", kind=F.lit("product"), origin=register),
         facts(towns, "tourism", kind=F.lit("place"), origin=register),

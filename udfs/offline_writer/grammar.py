@@ -72,17 +72,6 @@ def lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-_PROPER_WORDS = frozenset(
-    {"Souza", "Leão", "Isabel", "Blumenau"} | {w for s in _STATES for w in s.split() if w[0].isupper()}
-)
-
-
-@lru_cache(maxsize=4096)
-def dish(name: str) -> str:
-    """The name of a dish inside a sentence, whose only capitals are those of names: `vatapá do Pará`."""
-    return " ".join(word if word in _PROPER_WORDS else lower_first(word) for word in name.split())
-
-
 @lru_cache(maxsize=4096)
 def proclitic(phrase: str) -> str:
     """A verb phrase as it stands after a subject or "que": `queixa-se de tudo` to `se queixa de tudo`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from udfs.offline_writer.choice import Dice
-from udfs.offline_writer.grammar import dish, lower_first, proclitic, sentences, upper_first
+from udfs.offline_writer.grammar import lower_first, proclitic, sentences, upper_first
 from udfs.offline_writer.lexicon import PEOPLE, Pool
 from udfs.offline_writer.record import TRAITS, Person
 
@@ -92,8 +92,6 @@ def quirk(person: Person, number: int) -> str:
 def regional(person: Person, dice: Dice) -> dict[str, str]:
     """One fact of each kind that the record offers, as words for templates."""
     chosen = {key: dice.pick(facts) for key, facts in person.facts.items() if facts}
-    if "prato" in chosen:
-        chosen["prato"] = dish(chosen["prato"])
     if "ritmo" in chosen:
         chosen["ritmo"] = lower_first(chosen["ritmo"])
     return chosen
