@@ -387,11 +387,8 @@ def culture(
     nowhere = F.lit(None).cast("string")
 
     def facts(rows: DataFrame, source: str, **columns: Column) -> DataFrame:
-        given = {"kind": F.col("kind"), "municipality_code": F.col("municipality_code"), "origin": F.col("origin")}
-        chosen = {
-            name: columns.get(name, column) for name, column in given.items() if name in {*columns, *rows.columns}
-        }
-        return rows.select("uf", "name", *[c.alias(n) for n, c in chosen.items()], F.lit(source).alias("source"))
+        told = [columns.get(name, F.col(name)).alias(name) for name in ("kind", "municipality_code", "origin")]
+        return rows.select("uf", "name", *told, F.lit(source).alias("source"))
 
     towns = tourism.where("category IN ('A', 'B', 'C')").withColumnRenamed("municipality_name", "name")
     register = F.lit("register")

@@ -7,6 +7,8 @@ the tail, has one law everywhere and a share for each state.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,13 +91,11 @@ def compound_chance(law: Array, carried: Array, share: float) -> Array:
         share: Share of people with a compound; what the names can carry, if that is less.
     """
     need = np.where(law > 0, carried / np.maximum(law, 1e-12), 0.0)
-    low, high = 0.0, 1e3
-    chance = np.zeros_like(law)
-    for _ in range(60):
-        middle = (low + high) / 2
-        chance = _MOST_CARRIED * (1 - np.exp(-middle * need))
-        low, high = (middle, high) if float(law @ chance) < share else (low, middle)
-    return np.asarray(chance)
+
+    def chance(strength: float) -> Array:
+        return np.asarray(_MOST_CARRIED * (1 - np.exp(-strength * need)))
+
+    return chance(_solved(lambda strength: float(law @ chance(strength)), share, 0.0, 1e3))
 
 
 def counts_with_mean(counts: Array, persons: Array, mean: float) -> Array:
@@ -107,15 +107,23 @@ def counts_with_mean(counts: Array, persons: Array, mean: float) -> Array:
     """
     persons = np.broadcast_to(persons, counts.shape[:-1])
     number = np.arange(1, MAX_SURNAMES + 1)
-    low, high = 1e-3, 1e3
-    tilted = counts
+
+    def tilted(power: float) -> Array:
+        found = counts * np.exp(power * (number - 1))
+        return np.asarray(found / found.sum(axis=-1, keepdims=True))
+
+    def mean_of(power: float) -> float:
+        return float((persons * (tilted(power) @ number)).sum() / persons.sum())
+
+    return tilted(_solved(mean_of, mean, -7.0, 7.0))
+
+
+def _solved(rising: Callable[[float], float], wanted: float, low: float, high: float) -> float:
+    """Where a rising function reaches `wanted` between two ends, or the end that comes nearest."""
     for _ in range(60):
-        middle = np.sqrt(low * high)
-        tilted = counts * middle ** (number - 1)
-        tilted = tilted / tilted.sum(axis=-1, keepdims=True)
-        have = float((persons * (tilted @ number)).sum() / persons.sum())
-        low, high = (middle, high) if have < mean else (low, middle)
-    return np.asarray(tilted)
+        middle = (low + high) / 2
+        low, high = (middle, high) if rising(middle) < wanted else (low, middle)
+    return (low + high) / 2
 
 
 def slot_law(bearers: Array, counts: Array) -> Array:

@@ -141,19 +141,22 @@ def allowed(titles: Titles, starts: Integers) -> Flags:
     return level[:, :, None, None] & titles.positions[:, None, :, None] & age[:, None, None, :]
 
 
-def place_factors(
-    regional: pd.DataFrame, conditions: pd.DataFrame, municipalities: Integers, uf: str
-) -> tuple[list[str], Array]:
-    """The titles that places favour, and (municipalities, zones, titles) times their weight.
+def favoured(regional: pd.DataFrame) -> list[str]:
+    """CBO codes of the titles that some place favours, in the order of `place_factors`."""
+    return sorted(set(regional["occupation_cbo"]))
+
+
+def place_factors(regional: pd.DataFrame, conditions: pd.DataFrame, municipalities: Integers, uf: str) -> Array:
+    """(municipalities, zones, favoured titles) times their weight.
 
     Kinds multiply. Of several biomes the mean counts, of several crops the largest factor; a place without a row has 1.
 
     Args:
         regional: Rows of `core_occupation__regional`.
-        conditions: Rows of `core_place__condition` of the state.
+        conditions: Rows of `core_place__condition` of these municipalities.
         municipalities: IBGE codes, 7 digits.
     """
-    cbo = sorted(set(regional["occupation_cbo"]))
+    cbo = favoured(regional)
     column = {code: i for i, code in enumerate(cbo)}
     result = np.ones((len(municipalities), len(codes.ZONES), len(cbo)))
     by_kind = {kind: rows for kind, rows in regional.groupby("kind")}
@@ -165,12 +168,11 @@ def place_factors(
             found.setdefault(row.value, np.ones(len(cbo)))[column[row.occupation_cbo]] = row.factor
         return found
 
-    of_state = table("uf").get(uf, np.ones(len(cbo))) * table("region").get(
-        codes.STATE_OF[uf].region, np.ones(len(cbo))
-    )
-    result *= of_state
+    for kind, here_is in (("uf", uf), ("region", codes.STATE_OF[uf].region)):
+        result *= table(kind).get(here_is, 1.0)
     for zone, factors in table("zone").items():
         result[:, codes.ZONES.index(zone)] *= factors
+    alike = np.ones(len(cbo))
     place = {code: i for i, code in enumerate(municipalities.tolist())}
     for kind in ("biome", "coast", "crop"):
         factors_of = table(kind)
@@ -179,13 +181,11 @@ def place_factors(
         if kind == "crop":
             here[:] = np.nan
         for row in rows.itertuples():
-            at = place.get(int(row.municipality_code))
-            if at is None or row.value not in factors_of:
-                continue
-            factors = factors_of[row.value]
+            at = place[int(row.municipality_code)]
+            factors = factors_of.get(row.value, alike)
             if kind == "crop":
                 here[at] = np.fmax(here[at], np.where(factors == 1.0, np.nan, factors))
             else:
                 here[at] += row.share * (factors - 1.0)
         result *= np.where(np.isnan(here), 1.0, here)[:, None, :]
-    return cbo, np.clip(result, LOWEST_FACTOR, HIGHEST_FACTOR)
+    return np.clip(result, LOWEST_FACTOR, HIGHEST_FACTOR)

@@ -608,7 +608,7 @@ def rule_rows(found: Sequence[Rule], of_titles: Sequence[TitleRule]) -> list[dic
         {
             "name": rule.name,
             "who": rule.who,
-            "what": "occupation_title" if rule.name != "no_mei_outside_the_list" else "is_mei = sim",
+            "what": rule.what,
             "why": rule.why,
             "source": rule.source,
             "surveyed": "",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from census import codes, name_laws
 from udfs import alias
-from udfs.naming import FIRST_DECADE, LAST_DECADE, PERIODS, REFERENCE_YEAR, HeadAndTail, NameTables
+from udfs.naming import FIRST_DECADE, LAST_DECADE, PERIODS, REFERENCE_YEAR, HeadAndTail, NameTables, decades_from
 
 Array = NDArray[np.float64]
 _DECADES = tuple(range(FIRST_DECADE, LAST_DECADE + 10, 10))
@@ -162,7 +162,7 @@ def _births(ages: pd.DataFrame) -> tuple[Array, Array]:
     persons = ages["persons"].to_numpy(dtype=float)
     found = []
     for starts in (_DECADES, PERIODS):
-        place = (np.clip(birth // 10 * 10, starts[0], starts[-1]) - starts[0]) // 10
+        place = decades_from(birth, starts[0], starts[-1])
         flat = np.bincount(state * len(starts) + place, persons, len(codes.UFS) * len(starts))
         found.append(flat.reshape(len(codes.UFS), len(starts)))
     return found[0], found[1]
@@ -210,9 +210,8 @@ def _compounds(
     have the region's share, and the first names stay as they are.
     """
     listed = structure.set_index(["region", "sex", "birth_period"])
-    compounds = (structure["people"] * structure["compound_share"]).groupby(
-        [structure["sex"], structure["birth_period"]]
-    )
+    carrying = structure["people"] * structure["compound_share"]
+    compounds = carrying.groupby([structure["sex"], structure["birth_period"]]).sum()
     shape = (len(codes.SEXES), len(PERIODS), len(place))
     chance = np.zeros((len(codes.REGIONS), *shape))
     cell = np.zeros(shape, dtype=np.int32)
@@ -225,7 +224,7 @@ def _compounds(
         law = national[s][[d for d, start in enumerate(_DECADES) if _period_of(start) == p]].mean(axis=0)
         carried = np.bincount(first, counted, len(place))
         # Compounds of fewer than 5 candidates are not listed: names without one share them, with any second name.
-        unlisted = max(float(compounds.sum()[(sex, period)]) - float(counted.sum()), 0.0)
+        unlisted = max(float(compounds[(sex, period)]) - float(counted.sum()), 0.0)
         alone = law * (carried == 0)
         carried = carried + unlisted * alone / alone.sum()
         for region in codes.REGIONS:

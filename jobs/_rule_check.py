@@ -36,6 +36,7 @@ class TitleRule(NamedTuple):
     """
 
     name: str
+    what: str
     sql: str
     who: str
     why: str
@@ -47,6 +48,7 @@ _REVIEWED = "Povo, title_requirements.csv: law or reason of each title"
 TITLE_RULES = (
     TitleRule(
         "no_title_below_its_schooling",
+        "occupation_title",
         f"{_LEVEL % 'education_level'} < {_LEVEL % 'min_education_level'}",
         "education_level is below what the title asks for",
         "A physician has a degree, a technician the médio.",
@@ -54,6 +56,7 @@ TITLE_RULES = (
     ),
     TitleRule(
         "no_title_outside_its_ages",
+        "occupation_title",
         "age_years < min_age_years OR age_years > max_age_years",
         "age_years is under or over what the title allows",
         "A lorry driver is 18 or over, a soldier not 70.",
@@ -61,6 +64,7 @@ TITLE_RULES = (
     ),
     TitleRule(
         "no_title_outside_its_positions",
+        "occupation_title",
         "NOT array_contains(split(positions, ';'), position)",
         "position is none of the title's",
         "A judge holds a statute, a housekeeper a domestic job.",
@@ -68,6 +72,7 @@ TITLE_RULES = (
     ),
     TitleRule(
         "no_title_of_the_other_sex",
+        "occupation_title",
         "only_sex <> sex",
         "sex is not the one that the title names",
         "A title that names a sex is of that sex.",
@@ -75,6 +80,7 @@ TITLE_RULES = (
     ),
     TitleRule(
         "no_mei_outside_the_list",
+        "is_mei = sim",
         "is_mei AND mei_cod IS NULL",
         "occupation_cod holds no trade that a MEI may have",
         "A MEI works in one of the trades of the annex.",
@@ -115,10 +121,13 @@ def packaged() -> tuple[Rule, ...]:
     return rules.load(settings.rules(), cods)
 
 
-def check(spark: SparkSession, config: Config, ufs: list[str]) -> DataFrame:
-    """Rows of `ops_quality__metric`: persons who break each rule, over all states, and any rule, by state."""
-    people = with_titles(spark, config, _storage.read(spark, config.data_dir, tables.ATTRIBUTE, ufs))
-    return metrics(spark, count(people, packaged()))
+def check(spark: SparkSession, config: Config, people: DataFrame) -> Found:
+    """Count which of all rules the persons break.
+
+    Args:
+        people: Rows of `core_persona__attribute`.
+    """
+    return count(with_titles(spark, config, people), packaged())
 
 
 def with_titles(spark: SparkSession, config: Config, people: DataFrame) -> DataFrame:

@@ -26,7 +26,6 @@ from udfs.naming import PERIODS, NameTables
 from udfs.sampling import INCOME_POINT, PERSON_ID_SHIFT, TITLE, TRADE, StateTables, Variable
 
 Array = NDArray[np.float64]
-POPULATION = 203_080_756  # residents, Censo 2022 (SIDRA 9514)
 
 
 @dataclass(frozen=True)
@@ -64,10 +63,11 @@ def read(
         lambda: _storage.read(spark, data_dir, tables.ALLOCATION, ufs).orderBy("uf", "order"),
         *(partial(_small, spark, data_dir, table) for table in SMALL),
     )
-    of_titles = _title_tables.build(*small[:5], tuple(stored.values("occupation_cod")))
-    names = _name_tables.build(NameFrames(*small[5:12]))
-    norms, correlations = small[12:]
+    frames = dict(zip(SMALL, small, strict=True))
     cod = list(stored.values("occupation_cod"))
+    of_titles = _title_tables.build(*(frames[table] for table in _OF_TITLES), tuple(cod))
+    names = _name_tables.build(NameFrames(*(frames[table] for table in _OF_NAMES)))
+    norms, correlations = (frames[table] for table in _OF_TRAITS)
     points, factor = _model_tables.income_points(spark, data_dir)
     vectors = seeds.directions()
     drawn = [node.number for node in spec.values() if node.number is not None]
@@ -120,13 +120,15 @@ def read(
     return SampleTables(states, naming_, words, means, root)
 
 
-# Small tables of all of Brazil, in the order in which they are read: titles, names, residents by age, traits.
-SMALL = (
+# Small tables of all of Brazil, in the order in which they are read.
+_OF_TITLES = (
     tables.OCCUPATION,
     tables.TITLE_WEIGHT,
     tables.MEI_TRADE,
     tables.REGIONAL_TRADE,
     tables.PLACE_CONDITION,
+)
+_OF_NAMES = (
     tables.SURNAME,
     tables.FIRST_NAME,
     tables.FIRST_NAME_STATE,
@@ -134,9 +136,9 @@ SMALL = (
     tables.NAME_STRUCTURE,
     tables.NAME_SUFFIX,
     tables.AGE_SEX,
-    tables.TRAIT_NORM,
-    tables.TRAIT_CORRELATION,
 )
+_OF_TRAITS = (tables.TRAIT_NORM, tables.TRAIT_CORRELATION)
+SMALL = (*_OF_TITLES, *_OF_NAMES, *_OF_TRAITS)
 
 
 def _small(spark: SparkSession, data_dir: Path, table: Table) -> DataFrame:

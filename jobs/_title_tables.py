@@ -37,7 +37,8 @@ class TitleTables:
 
     def factors(self, uf: str, municipalities: NDArray[np.int32]) -> NDArray[np.float32]:
         """(municipalities x zones, columns) of `TitleLaws`, for one state; column 0 is 1."""
-        _, table = titles.place_factors(self.regional, self.conditions, municipalities.astype(np.int64), uf)
+        here = self.conditions[self.conditions["municipality_code"].isin(municipalities.astype(str))]
+        table = titles.place_factors(self.regional, here, municipalities.astype(np.int64), uf)
         flat = table.reshape(-1, table.shape[-1])
         return np.concatenate([np.ones((len(flat), 1)), flat], axis=1).astype(np.float32)
 
@@ -56,7 +57,7 @@ def build(
     starts = titles.age_ends(known)
     laws, law_of, former = _laws(known, by_cell, titles.allowed(known, starts), len(cod))
     table = alias.build_ragged([law for _, law in laws])
-    favoured = {code: column + 1 for column, code in enumerate(sorted(set(regional["occupation_cbo"])))}
+    favoured = {code: column + 1 for column, code in enumerate(titles.favoured(regional))}
     value = np.concatenate([rows for rows, _ in laws]).astype(np.int32)
     column = np.array([favoured.get(code, 0) for code in known.cbo], dtype=np.int32)[value]
     assert table.size is not None
@@ -65,7 +66,7 @@ def build(
     trades = trades[trades["occupation_cod"].isin(cod)].sort_values(
         ["occupation_cod", "cnae_subclass", "register_title"], ignore_index=True
     )
-    trade_laws, has_trade = _trades(trades, by_cell, known, cod)
+    trade_laws, trade_law = _trades(trades, by_cell, known, cod)
     return TitleTables(
         TitleLaws(
             cell_law=law_of,
@@ -76,7 +77,7 @@ def build(
             tilted=tilted,
             former_law=former,
             trades=trade_laws,
-            has_trade=has_trade,
+            trade_law=trade_law,
         ),
         cbo=list(known.cbo),
         words=_words(known.words),

@@ -70,7 +70,7 @@ def _measured(
     """The figures of exactly these persons: `validate`'s, or measured again where it measured other states together."""
     if not _metrics.are_of(_storage.read(spark, config.data_dir, tables.METRIC), persons):
         report.progress("measuring the states together")
-        zeros = _rule_check.count(_rule_check.with_titles(spark, config, people), _rule_check.packaged())
+        zeros = _rule_check.check(spark, config, people)
         _metrics.store(spark, config, list(persons), zeros, metadata=report.metadata)
     return _storage.read(spark, config.data_dir, tables.METRIC, [*persons, _metrics.NATIONAL])
 

@@ -1,7 +1,8 @@
 """Sample: persons of the virtual population, drawn on the executors.
 
 Reads   core_model__node, core_model__cpd, core_model__block, core_model__allocation, core_model__income_point,
-        core_pnadc__group_trend, core_name__*, core_occupation__title, core_trait__*
+        core_pnadc__group_trend, core_name__*, core_census__age_sex, core_occupation__*, core_model__title,
+        core_mei__trade, core_place__condition, core_trait__*
 Writes  core_persona__attribute   (a rerun replaces whole states)
 """
 

@@ -73,7 +73,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         # All chosen states, those that did not change as well: the rows of Brazil hold them together.
         measured = list(config.run.ufs)
         people = _storage.read(spark, config.data_dir, tables.ATTRIBUTE, measured)
-        zeros = _rule_check.count(_rule_check.with_titles(spark, config, people), _rule_check.packaged())
+        zeros = _rule_check.check(spark, config, people)
         _rule_check.require(zeros)
         # The tables of the sample do not wait for the texts.
         with ThreadPoolExecutor(1) as pool:

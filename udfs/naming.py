@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from census import codes, seeds
+from census.name_laws import MAX_SURNAMES
 from udfs.alias import Alias
 
 Integers = NDArray[np.int64]
@@ -15,7 +16,6 @@ REFERENCE_YEAR = 2022
 FIRST_DECADE, LAST_DECADE = 1920, 2010
 DECADES = (LAST_DECADE - FIRST_DECADE) // 10 + 1
 PERIODS = (1940, 1950, 1960, 1970, 1980, 1990)
-MAX_SURNAMES = 3
 # Streams of the mixer; a number is given once and never to another variable.
 IS_COMPOUND, FIRST_NAME, COMPOUND, SURNAME_COUNT, SUFFIX, SUFFIX_KIND = 40, 41, 42, 43, 44, 45
 SURNAME, SURNAME_AGAIN, PARTICLE = (46, 47, 48), (49, 50, 51), (52, 53, 54)
@@ -99,8 +99,8 @@ def draw_names(
         return seeds.mixed(tables.seed, tables.state_code, variable, of)
 
     birth = REFERENCE_YEAR - age_years
-    decade = (np.clip(birth // 10 * 10, FIRST_DECADE, LAST_DECADE) - FIRST_DECADE) // 10
-    period = (np.clip(birth // 10 * 10, PERIODS[0], PERIODS[-1]) - PERIODS[0]) // 10
+    decade = decades_from(birth, FIRST_DECADE, LAST_DECADE)
+    period = decades_from(birth, PERIODS[0], PERIODS[-1])
     by_period = (sex * len(PERIODS) + period).astype(np.int32)
     first = tables.first.draw((sex * DECADES + decade).astype(np.int32), u(FIRST_NAME))
     place = by_period * np.int64(tables.compound_chance.shape[-1]) + first
@@ -125,6 +125,11 @@ def draw_names(
     suffix = np.full(len(numbers), -1, dtype=np.int64)
     suffix[suffixed] = tables.suffix.draw(np.zeros(len(suffixed), dtype=np.int32), u(SUFFIX_KIND, numbers[suffixed]))
     return Names(first, second, surnames, particle, suffix)
+
+
+def decades_from(birth: Integers, first: int, last: int) -> Integers:
+    """How many decades after `first` a year of birth lies, at most those up to `last`; 0 for who is older."""
+    return (np.clip(birth // 10 * 10, first, last) - first) // 10
 
 
 def _surname(tables: NameTables, u: NDArray[np.float64], earlier: Integers) -> tuple[Integers, NDArray[np.bool_]]:

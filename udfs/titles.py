@@ -30,7 +30,8 @@ class TitleLaws:
         slot_column: Column of `factor` of each slot's title; 0: no place favours it.
         tilted: (laws,) whether a place may favour a title of the law.
         former_law: (COD x sexes x levels,) law of a job that is over: schooling and sex count, age and position do not.
-        trades: (COD x sexes) laws of the trades of a MEI; `trade_start` finds a cell's, -1 where there is none.
+        trades: Laws of the trades of a MEI.
+        trade_law: (COD x sexes,) law of each cell; -1 where there is none.
     """
 
     cell_law: Codes
@@ -41,7 +42,7 @@ class TitleLaws:
     tilted: NDArray[np.bool_]
     former_law: Codes
     trades: Alias
-    has_trade: Codes
+    trade_law: Codes
 
 
 def draw(
@@ -91,7 +92,7 @@ def draw_former(laws: TitleLaws, past: dict[str, Codes], u: Uniforms) -> Codes:
 
 def draw_trade(laws: TitleLaws, cod: Codes, sex: Codes, u: Uniforms) -> Codes:
     """The row of each MEI's trade."""
-    return laws.trades.draw(laws.has_trade[cod * np.int32(len(codes.SEXES)) + sex], u)
+    return laws.trades.draw(laws.trade_law[cod * np.int32(len(codes.SEXES)) + sex], u)
 
 
 def _tilted(laws: TitleLaws, factor: NDArray[np.float32], law: Codes, place: Codes, u: Uniforms) -> Codes:

@@ -107,8 +107,8 @@ def test_places_multiply_crops_count_once_and_biomes_by_their_mean():
         ],
         columns=["municipality_code", "kind", "value", "share"],
     )
-    cbo, factor = titles.place_factors(regional, conditions, np.array([1200013, 1200401]), "AC")
-    assert cbo == ["622005", "631105", "632120"]
+    factor = titles.place_factors(regional, conditions, np.array([1200013, 1200401]), "AC")
+    assert titles.favoured(regional) == ["622005", "631105", "632120"]
     urban, rural = codes.ZONES.index("urbana"), codes.ZONES.index("rural")
     assert factor[0, urban].tolist() == [6.0, 4.0, 5.0]
     assert factor[0, rural].tolist() == [6.0, 4.0, titles.HIGHEST_FACTOR]

@@ -33,8 +33,7 @@ def main() -> int:
         F.sum("drawn"), F.count("*"), F.count_if(F.expr("drawn != persons OR persons_apart != persons"))
     ).first()
     started = time.perf_counter()
-    checked = _rule_check.with_titles(spark, conf, people)
-    broken = sum(_rule_check.count(checked, _rule_check.packaged()).by_rule().values())
+    broken = sum(_rule_check.check(spark, conf, people).by_rule().values())
     seconds = time.perf_counter() - started
     size = sum(Path(urlsplit(file).path).stat().st_size for file in people.inputFiles())
     show(

@@ -86,7 +86,7 @@ def make_titles() -> TitleLaws:
         tilted=np.zeros(18, dtype=bool),
         former_law=np.repeat(cells, len(codes.EDUCATION_LEVELS)),
         trades=laws,
-        has_trade=cells,
+        trade_law=cells,
     )
 
 
