@@ -1,4 +1,4 @@
-"""Work: who works, in which occupation and position, who is a MEI; survey cells moved to the levels of 2022."""
+"""Work: who works, in which occupation and position; survey cells moved to the levels of 2022."""
 
 from __future__ import annotations
 
