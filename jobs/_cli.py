@@ -144,6 +144,11 @@ def _session(config: Config, quiet: bool) -> Iterator[tuple[SparkSession, Screen
             spark = _spark.start(config, log_file=log_file)
         try:
             yield spark, screen
+        except Exception as error:
+            reason = _spark.interrupt_behind(error)
+            if reason is error:
+                raise
+            raise reason from error
         finally:
             if not joined:
                 with console_to(folder / "jvm.log"):

@@ -21,7 +21,7 @@ from census import tables
 from census.errors import PovoError, SchemaError
 from census.tables import Table
 from conf.settings import Config
-from jobs import _history, _locks, _states, _storage
+from jobs import _history, _locks, _spark, _states, _storage
 
 log = logging.getLogger(__name__)
 
@@ -162,8 +162,11 @@ def _recorded(
             report.require_row()
         except BaseException as error:
             wait([report.opening])
-            _close(spark, config.data_dir, row, report, started, "failed", _why(error))
-            raise
+            reason = _spark.interrupt_behind(error)
+            _close(spark, config.data_dir, row, report, started, "failed", _why(reason))
+            if reason is error:
+                raise
+            raise reason from error
         _close(spark, config.data_dir, row, report, started, "done", None)
 
 

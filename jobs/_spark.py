@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from importlib import resources
 from pathlib import Path
+from types import FrameType
 from urllib.parse import urlsplit
 
 from pyspark.errors import PySparkRuntimeError
@@ -90,24 +91,57 @@ def _stop_cleanly(session: SparkSession) -> None:
     """On Ctrl-C (and SIGTERM where it means the same) cancel the jobs that run, then raise KeyboardInterrupt.
 
     PySpark's own handler cancels from the interrupted thread, which waits for an answer on its connection to the JVM:
-    the second call there breaks both, and what comes out is a Py4JError. A thread of its own has its own connection.
+    the second call there breaks both. A thread of its own has its own connection. Nor may the interrupted thread be
+    torn from its wait: whatever it says to the JVM on its way out would break, and that error hide the interrupt.
+    The cancelled job ends the wait by an error, which `interrupt_behind` knows. A second Ctrl-C does not wait.
     """
     if threading.current_thread() is not threading.main_thread():
         return
+    _stopping.clear()
 
     def cancel() -> None:
         with suppress(Exception):  # nothing to cancel in a session that has ended
             session.sparkContext.cancelAllJobs()
 
-    def stop(number: int, frame: object) -> None:
-        cancelling = threading.Thread(target=cancel, daemon=True)
-        cancelling.start()
-        cancelling.join(5)
+    def stop(number: int, frame: FrameType | None) -> None:
+        again = number == signal.SIGALRM
+        impatient = _stopping.is_set() and not again
+        if not _stopping.is_set():
+            _stopping.set()
+            threading.Thread(target=cancel, daemon=True).start()
+        if _waits_for_java(frame) and not impatient:
+            signal.setitimer(signal.ITIMER_REAL, 0.5)  # a wait that no job's end ends is over one day
+            return
+        signal.setitimer(signal.ITIMER_REAL, 0)
         raise KeyboardInterrupt
 
+    signal.signal(signal.SIGALRM, stop)
     signal.signal(signal.SIGINT, stop)
     if signal.getsignal(signal.SIGTERM) is signal.default_int_handler:
         signal.signal(signal.SIGTERM, stop)
+
+
+_stopping = threading.Event()
+
+
+def _waits_for_java(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).startswith("py4j."):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def interrupt_behind(error: BaseException) -> BaseException:
+    """What ended the work: a KeyboardInterrupt where this error is only how it came out of Spark.
+
+    From here on no signal interrupts what is left to put in order, unless it is sent again.
+    """
+    if not _stopping.is_set():
+        return error
+    if threading.current_thread() is threading.main_thread():
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    return error if isinstance(error, KeyboardInterrupt) else KeyboardInterrupt()
 
 
 def jars_dir(packages: str) -> Path:
