@@ -197,8 +197,11 @@ def conditionals(counts: DataFrame, design_effects: Mapping[str, float]) -> Data
     )
 
 
-def income_points(earning: DataFrame, *, steps: int = 20) -> DataFrame:
-    """Quantiles 0, 1/20 ... 1 of the income within each band; unweighted, since a band is narrow.
+def income_points(earning: DataFrame, *, steps: int = 400) -> DataFrame:
+    """Quantiles 0, 1/steps ... 1 of the income within each band; unweighted, since a band is narrow.
+
+    The last band has no upper end, and between two quantiles incomes are taken as evenly spread: in twentieths its
+    mean was 18 % too high, and three persons in a hundred of it earned over R$ 100,000, not one in a thousand.
 
     Returns:
         `income_band`, `point`, `income_brl`.

@@ -687,7 +687,7 @@ INCOME_POINT = Table(
     "Quantiles of the income of the main job within each income band, PNADC 2018T2, all of Brazil.",
     (
         Column("income_band", _S, "Band.", _in("income_band", codes.INCOME_BANDS)),
-        Column("point", _I, "0 to 20: quantile in twentieths.", "point BETWEEN 0 AND 20"),
+        Column("point", _I, "0 to 400: quantile in four-hundredths.", "point BETWEEN 0 AND 400"),
         Column("income_brl", _D, "BRL a month of 2018.", "income_brl >= 0"),
     ),
     key=("income_band", "point"),

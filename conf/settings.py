@@ -230,6 +230,7 @@ class Node(_Section):
     smoothing: tuple[str, ...] = ()
     grade: Literal["A", "B", "C"]
     source: str
+    raised_by: str = ""  # of grade C: the data that would make it B
     shrink_persons: float | None = Field(default=None, ge=0)  # none: estimated
 
 

@@ -61,7 +61,8 @@ TVD is half the sum of absolute differences of shares; the floor is what as many
 
 Grade A: a census joint; B: large survey microdata; C: small samples and published margins.
 
-{% for e in evidence %}- `{{ e.node }}` (grade {{ e.grade }}; {{ e.source }}): {{ e.assumption }}.{% if e.residual_bits %} \
+{% for e in evidence %}- `{{ e.node }}` (grade {{ e.grade }}; {{ e.source }}): {{ e.assumption }}.\
+{% if e.node in nodes and nodes[e.node].raised_by %} Grade B would take {{ nodes[e.node].raised_by }}.{% endif %}{% if e.residual_bits %} \
 Bits left in the survey, beside those of noise: {% for name, bits in e.residual_bits.items() %}{{ name }} \
 {{ "%.4f"|format(bits) }} ({{ "%.4f"|format(e.noise_bits[name]) }}){{ "" if loop.last else ", " }}{% endfor %}.{% endif %}
 {% endfor %}
@@ -119,6 +120,7 @@ def text(spark: SparkSession, config: Config, rows: int) -> str:
             min_age=config.sample.min_age_years,
             fit=[m for m in metrics if m["family"] in ("marginal", "pair", "triple")],
             texts=[m for m in metrics if m["family"] in ("text", "set")],
+            nodes=settings.network(),
             evidence=sorted(evidence, key=lambda row: order.get(row["node"], 99)),
             **{c: about[c] for c in ("seed", "model_version", "writer", "model", "prompt_version")},
         )

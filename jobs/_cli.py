@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,6 +61,21 @@ def _option(flag: str, help_text: str, takes: str, default: str = "") -> Any:
 
 def _switch(flag: str, help_text: str) -> Any:
     return typer.Option(flag, help=help_text, metavar="", show_default=False)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"povo {package_version('povo')}")
+        raise typer.Exit
+
+
+@app.callback()
+def povo(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say the version.", metavar="", is_eager=True, callback=_say_version)
+    ] = False,
+) -> None:
+    pass
 
 
 Uf = Annotated[str | None, _option("--uf", "States with commas between, or all.", "AC,SE", "AC,SE")]

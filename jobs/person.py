@@ -19,7 +19,7 @@ from census.errors import ConfigError
 from conf import settings
 from conf.settings import Config
 from jobs import _drawing, _sample_tables, _states, _storage
-from udfs import sampling
+from udfs import naming, sampling
 from udfs.sampling import StateTables, Trace
 
 _BLOCK = ("race", "education_level", "zone")
@@ -29,8 +29,9 @@ _BLOCK = ("race", "education_level", "zone")
 class Step:
     """How one value came: the table, the parents' values in it, the uniform and the chance of what was drawn.
 
-    `uniform` is None where nothing is drawn (the numbering, or what the parents determine); `probability` too where
-    the value comes from a continuous law.
+    `uniform` is None where nothing is drawn (the numbering, or what the parents determine), and the first of several
+    where a value takes more than one (surnames); `probability` is None too where the value comes from a continuous law
+    or from a law of words.
     """
 
     variable: str
@@ -106,6 +107,27 @@ def run(spark: SparkSession, config: Config, person_id: int) -> Remade:
     return Remade(person_id, int(points[0]), seed, values, steps, stored, differences)
 
 
+# Drawn by a mixer of the person number, not by the Sobol point: variable, stream, table, given.
+_BY_NUMBER = (
+    (
+        "former_occupation_title",
+        sampling.FORMER_TITLE,
+        "core_model__cpd, core_model__title",
+        "activity, sex, age_band, education_level, zone, race",
+    ),
+    ("first_name", naming.FIRST_NAME, "core_name__first_name, core_name__first_name_state", "uf, sex, decade of birth"),
+    ("middle_name", naming.IS_COMPOUND, "core_name__second_name", "first_name, sex, period of birth"),
+    (
+        "last_name",
+        naming.SURNAME_COUNT,
+        "core_name__surname, core_name__structure, core_name__suffix",
+        "uf, sex, period of birth, ever married",
+    ),
+    *(
+        (trait, stream, "core_trait__norm, core_trait__correlation", "sex, age_years, the traits before it")
+        for trait, stream in zip(codes.TRAITS, naming.TRAIT, strict=True)
+    ),
+)
 _OF_A_TITLE = "occupation_cod, sex, education_level, position, age_years, municipality, zone"
 
 
@@ -150,13 +172,18 @@ def _steps(
         ):
             u = float(sampling.uniforms(points, stream, laws)[0])
             steps.append(Step(name, str(values[name]), table, given, u, None))
+    for name, stream, table, given in _BY_NUMBER:
+        if values[name] not in (None, ""):
+            u = float(seeds.mixed(laws.seed, laws.state_code, stream, np.array([number]))[0])
+            steps.append(Step(name, str(values[name]), table, given, u, None))
     return tuple(steps)
 
 
 def _word(variable: str, code: int, laws: StateTables, domains: Mapping[str, tuple[str, ...]]) -> str:
     if variable == "municipality":
         return str(laws.numbering.municipality_codes[code])
-    return domains[variable][code]
+    word = domains[variable][code]
+    return f"{word} BRL of 2018" if variable == "income_band" else word
 
 
 def document(person: Remade) -> dict[str, object]:

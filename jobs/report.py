@@ -60,7 +60,7 @@ class Findings:
         answers: Answers of the language model that are stored.
         runs: Rows of `ops_pipeline__run`, oldest first.
         persons: Persons of the cards, with their texts if there are any.
-        municipalities: Code -> name.
+        names: Variable -> code -> name, of municipalities and occupations.
     """
 
     states: list[Row]
@@ -73,7 +73,7 @@ class Findings:
     answers: int
     runs: list[Row]
     persons: list[Row]
-    municipalities: dict[str, str]
+    names: dict[str, dict[str, str]]
 
 
 def run(spark: SparkSession, config: Config, ufs: Sequence[str] | None = None) -> RunReport:
@@ -124,10 +124,12 @@ def build(findings: Findings) -> str:
         rivals=_rivals(findings.held_out),
         calibration=[row for row in findings.held_out if row["kind"] == "calibration"],
         judgement=findings.judgement,
+        misfits=misfits(findings.judgement),
+        nodes=settings.network(),
         rejections=_reasons(findings.rejections),
         answers=findings.answers,
         stages=stages(findings.runs),
-        cards=[_card(person, findings.municipalities) for person in findings.persons],
+        cards=[_card(person, findings.names["municipality_code"]) for person in findings.persons],
         sources=list(settings.sources().values()),
     )
 
@@ -160,7 +162,7 @@ def pyramid(cells: pd.DataFrame) -> Row:
     return {"rows": rows, "outline": outline, "marks": marks, "height": len(bands) * _BAND_HEIGHT}
 
 
-def bars(fit: Fit, uf: str, municipalities: dict[str, str]) -> list[Row]:
+def bars(fit: Fit, uf: str, names: Mapping[str, Mapping[str, str]]) -> list[Row]:
     """One pair of bars a value: shares of the sample and of the target, widths in per cent of the longest.
 
     Of many values without an order the largest are shown, the others as one.
@@ -174,8 +176,8 @@ def bars(fit: Fit, uf: str, municipalities: dict[str, str]) -> list[Row]:
     else:
         part = part.sort_values(["want", column], ascending=[False, True])
     rows = [(words.value_name(column, str(v)), float(h), float(w)) for v, h, w in part[[column, "have", "want"]].values]
-    if column == "municipality_code":
-        rows = [(municipalities.get(str(v), str(v)), h, w) for v, (_, h, w) in zip(part[column], rows, strict=True)]
+    if column in names:
+        rows = [(names[column].get(str(v), str(v)), h, w) for v, (_, h, w) in zip(part[column], rows, strict=True)]
     rest = rows[_SHOWN_VALUES:]
     if order is None and len(rest) > 1:
         name = words.MANY.get(column, "valores")
@@ -185,6 +187,13 @@ def bars(fit: Fit, uf: str, municipalities: dict[str, str]) -> list[Row]:
         {"label": label, "have": have, "want": want, "wide": 100 * have / longest, "target": 100 * want / longest}
         for label, have, want in rows
     ]
+
+
+def misfits(judgement: Sequence[Row], most: int = 10) -> list[Row]:
+    """The figures in per cent that the model misses most, in percentage points, with their `error`."""
+    told = [row for row in judgement if row["unit"] == "%" and row["model"] is not None]
+    rows = [row | {"error": float(str(row["model"])) - float(str(row["published"]))} for row in told]
+    return sorted(rows, key=lambda row: -abs(row["error"]))[:most]
 
 
 def stages(runs: Sequence[Row]) -> list[Row]:
@@ -239,6 +248,7 @@ def _gather(spark: SparkSession, config: Config, asked: Sequence[str] | None) ->
     evidence = _rows(spark, config, tables.EVIDENCE)
     order = {name: place for place, name in enumerate(settings.network())}
     places = _storage.read(spark, data_dir, tables.PLACE, ufs).select("municipality_code", "municipality_name")
+    trades = _storage.read(spark, data_dir, tables.OCCUPATION).select("occupation_cod", "cod_title").distinct()
     answers = tables.RESPONSE
     return Findings(
         states=list(states.values()),
@@ -251,7 +261,7 @@ def _gather(spark: SparkSession, config: Config, asked: Sequence[str] | None) ->
         answers=_storage.read(spark, data_dir, answers, ufs).count() if _storage.exists(data_dir, answers) else 0,
         runs=runs,
         persons=_chosen(spark, config, ufs),
-        municipalities={row["municipality_code"]: row["municipality_name"] for row in places.collect()},
+        names={frame.columns[0]: {row[0]: row[1] for row in frame.collect()} for frame in (places, trades)},
     )
 
 
@@ -339,7 +349,7 @@ def _section(uf: str, findings: Findings, comparisons: dict[str, dict[str, Compa
             part = fit.cells[fit.cells["uf"] == uf]
             drawn["pyramid"] = pyramid(part) | {"found": found, "target": words.TARGETS.get(fit.source, fit.source)}
         elif len(fit.columns) == 1:
-            charts.append((fit, _against(fit), found, bars(fit, uf, findings.municipalities)))
+            charts.append((fit, _against(fit), found, bars(fit, uf, findings.names)))
     return drawn | {"charts": charts}
 
 

@@ -524,7 +524,11 @@ def test_small_municipalities_are_drawn_as_one_bar():
     cells = pd.DataFrame(
         {"uf": "AC", "municipality_code": names, "have": 1.0, "want": [float(20 - n) for n in range(14)]}
     )
-    drawn = report.bars(Fit("uf x municipality", ("municipality_code",), "", "A", cells), "AC", {names[0]: "Feijó"})
+    drawn = report.bars(
+        Fit("uf x municipality", ("municipality_code",), "", "A", cells),
+        "AC",
+        {"municipality_code": {names[0]: "Feijó"}},
+    )
     assert drawn[0]["label"] == "Feijó"
     assert drawn[-1]["label"] == "mais 4 municípios"
     assert sum(row["have"] for row in drawn) == pytest.approx(1.0)
@@ -535,6 +539,15 @@ def test_bars_of_schooling_stand_in_the_order_of_the_code_book():
     cells = pd.DataFrame({"uf": "AC", "education_level": codes.EDUCATION_LEVELS[::-1], "have": 1.0, "want": 1.0})
     drawn = report.bars(Fit("uf x education_level", ("education_level",), "", "A", cells), "AC", {})
     assert [row["label"][:10] for row in drawn] == [level[:1].lower() + level[1:10] for level in codes.EDUCATION_LEVELS]
+
+
+def test_the_misfits_are_the_figures_missed_most_in_points_whatever_the_direction():
+    def judged(figure: str, model: float | None, published: float, unit: str = "%") -> dict[str, object]:
+        return {"figure": figure, "model": model, "published": published, "unit": unit}
+
+    rows = [judged("a", 10.0, 12.0), judged("b", 50.0, 45.0), judged("c", None, 99.0), judged("d", 900.0, 1.0, "BRL")]
+    assert [(row["figure"], row["error"]) for row in report.misfits(rows)] == [("b", 5.0), ("a", -2.0)]
+    assert [row["figure"] for row in report.misfits(rows, most=1)] == ["b"]
 
 
 def test_a_stage_left_open_has_no_time():
