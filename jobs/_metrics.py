@@ -3,7 +3,7 @@
 Reads   core_persona__attribute, core_persona__text, core_model__allocation, core_model__node, core_model__cpd,
         core_model__block, core_model__income_point, core_model__design_effect, core_pnadc__group_trend,
         core_pnadc__occupation_2026, core_census__education, core_religion__share, core_place__municipality,
-        ops_pipeline__run
+        core_model__judgement, ops_pipeline__run
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from census import codes, expectation, harmonise, model, quality, tables
 from census.quality import Comparison
 from conf import settings
 from conf.settings import Bound, Config
-from jobs import _locks, _model_tables, _rule_check, _storage
+from jobs import _fairness, _locks, _model_tables, _rule_check, _storage
 from udfs import tally
 from udfs.sampling import WORK
 
@@ -181,7 +181,8 @@ def figures(
     with ThreadPoolExecutor(2) as pool:
         sets = pool.submit(list, _sets(spark, config, ufs))
         throughput = pool.submit(list, _throughput(spark, config))
-        rows = [*fit_rows(measured), *_texts(spark, config, ufs), *sets.result(), *throughput.result()]
+        rows = [*fit_rows(measured), *_equity(measured), *_texts(spark, config, ufs), *sets.result()]
+        rows += [*throughput.result(), *_held_out(spark, config)]
     bounds = {(bound.family, bound.name): bound for bound in settings.quality_bounds()}
     empty = dict.fromkeys(tables.METRIC.column_names)
     return [
@@ -257,6 +258,19 @@ def _measured(spark: SparkSession, config: Config, ufs: list[str]) -> list[Fit]:
         grade = max(grades.get(_node_of(column), "A") for column in columns)
         found.append(_fit(columns, have[columns], want, MODEL, grade))
     return found + _outside(spark, config, ufs, have)
+
+
+def _equity(measured: Sequence[Fit]) -> list[dict[str, object]]:
+    first = {fit.columns: fit for fit in reversed(measured)}  # the first target of a table is the one it is drawn from
+    grades = {name: node.grade for name, node in settings.network().items()}
+    cells, sources = ({columns: getattr(fit, name) for columns, fit in first.items()} for name in ("cells", "source"))
+    return _fairness.equity_rows(cells, sources, grades)
+
+
+def _held_out(spark: SparkSession, config: Config) -> Iterator[dict[str, object]]:
+    """What `povo fit --evidence` found, if it ran."""
+    if _storage.exists(config.data_dir, tables.JUDGEMENT):
+        yield from _fairness.held_out_rows(_storage.read(spark, config.data_dir, tables.JUDGEMENT).toPandas())
 
 
 def _income_class() -> Column:

@@ -124,6 +124,8 @@ def build(findings: Findings) -> str:
         rivals=_rivals(findings.held_out),
         calibration=[row for row in findings.held_out if row["kind"] == "calibration"],
         judgement=findings.judgement,
+        equity=[m for m in findings.metrics if m["family"] == "fairness" and m["ratio"] is None],
+        worst_groups=_worst_groups(findings.metrics),
         misfits=misfits(findings.judgement),
         nodes=settings.network(),
         rejections=_reasons(findings.rejections),
@@ -194,6 +196,12 @@ def misfits(judgement: Sequence[Row], most: int = 10) -> list[Row]:
     told = [row for row in judgement if row["unit"] == "%" and row["model"] is not None]
     rows = [row | {"error": float(str(row["model"])) - float(str(row["published"]))} for row in told]
     return sorted(rows, key=lambda row: -abs(row["error"]))[:most]
+
+
+def _worst_groups(metrics: Sequence[Row], most: int = 10) -> list[Row]:
+    """The laws within a group of 30 persons or more that lie farthest over their noise."""
+    laws = [m for m in metrics if m["family"] == "fairness" and m["ratio"] is not None and int(str(m["n"])) >= 30]
+    return sorted(laws, key=lambda m: -float(str(m["ratio"])))[:most]
 
 
 def stages(runs: Sequence[Row]) -> list[Row]:

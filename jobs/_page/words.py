@@ -155,6 +155,24 @@ def table_name(name: str) -> str:
     return " × ".join(VARIABLES.get(column, column) for column in columns)
 
 
+def equity_name(name: str) -> str:
+    """The Portuguese of a figure of the family `fairness`, as `jobs/_fairness.py` names it."""
+    if name.startswith("odds of "):
+        outcome, _, groups = name.removeprefix("odds of ").partition(", ")
+        column, _, pair = groups.partition("=")
+        return f"{VARIABLES.get(column, column)}: {pair.replace(' to ', ' e ')}, associação com {_pairs(outcome)}"
+    if name.startswith("presence of "):
+        return _pairs(name.removeprefix("presence of "))
+    outcome, _, group = name.partition(" of ")
+    return f"{VARIABLES.get(outcome, outcome)}, {_pairs(group)}"
+
+
+def _pairs(text: str) -> str:
+    """`sex=F, race=preta` is "mulheres, preta"."""
+    values = (part.partition("=") for part in text.split(", "))
+    return ", ".join(value_name(column, value) for column, _, value in values)
+
+
 def value_name(column: str, value: str) -> str:
     """A value as people read it."""
     if column == "age_band":

@@ -350,7 +350,7 @@ def test_the_page_of_a_sample_without_texts_says_so(of_sergipe):
     assert "Nenhum modelo de linguagem escreveu" not in page
     rows = json.loads((of_sergipe / "metrics.json").read_text(encoding="utf-8"))
     assert all(list(row) == tables.METRIC.column_names for row in rows)
-    assert {row["family"] for row in rows} == {"marginal", "pair", "triple", "set"}
+    assert {row["family"] for row in rows} == {"marginal", "pair", "triple", "set", "fairness", "held_out"}
 
 
 def test_a_report_of_one_state_holds_nothing_of_the_other(of_sergipe):
