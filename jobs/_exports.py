@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -13,13 +14,14 @@ from census import codes, tables
 from conf.settings import Config
 from jobs import _card, _storage
 from jobs._runlog import RunReport
-from udfs.prompts import TRAIT_BAND_ENDS, TRAIT_WORDS, inflect
+from udfs import traits
+from udfs.prompts import inflect
 
 _HUGGING_FACE, _DATA_DESIGNER = "export/huggingface", "export/data_designer"
 _STATES = "export/states.json"
 # Data Designer's filters know these two words only.
 _SEX = {"F": "Female", "M": "Male"}
-_BANDS = ("muito baixo", "baixo", "médio", "alto", "muito alto")
+BAND_NAMES = ("muito baixo", "baixo", "médio", "alto", "muito alto")
 _DESIGNER_README = """# Persons for NeMo Data Designer
 
 `pt_BR.parquet` has the layout of Data Designer's managed `pt_BR` persons (field names as in its release 0.9.6): give
@@ -93,7 +95,7 @@ def data_designer(extended: DataFrame, published: DataFrame) -> DataFrame:
         *tables.TEXT_FIELDS,
         "skills_and_expertise_list",
         "hobbies_and_interests_list",
-        *[_trait(trait).alias(trait) for trait in codes.TRAITS],
+        *[trait_struct(trait).alias(trait) for trait in codes.TRAITS],
     )
 
 
@@ -102,21 +104,24 @@ def _shuffled(rows: DataFrame, shards: int) -> DataFrame:
     return rows.repartitionByRange(shards, "uuid").sortWithinPartitions("uuid")
 
 
-def _trait(trait: str) -> Column:
+def trait_struct(trait: str) -> Column:
+    """Score, name of its band and description, as Data Designer has it; null under 10."""
     score = F.col(trait)
-    band = sum((F.when(score >= end, 1).otherwise(0) for end in TRAIT_BAND_ENDS), F.lit(1))
-    words = {sex: [inflect(word, sex) for word in TRAIT_WORDS[trait]] for sex in _SEX}
-    description = F.when(F.col("sex") == "F", _nth(words["F"], band)).otherwise(_nth(words["M"], band))
+    band = sum((F.when(score >= end, 1).otherwise(0) for end in traits.BAND_ENDS), F.lit(0))
+    place = band * traits.WORDINGS + F.expr(traits.wording_sql(trait))
+    words = [words for wordings in traits.WORDS[trait] for words in wordings]
+    told = {sex: _nth([inflect(template, sex) for template in words], place) for sex in _SEX}
     filled = F.struct(
         F.round(score).cast("bigint").alias("t_score"),
-        _nth(_BANDS, band).alias("label"),
-        description.alias("description"),
+        _nth(BAND_NAMES, band).alias("label"),
+        F.when(F.col("sex") == "F", told["F"]).otherwise(told["M"]).alias("description"),
     )
     return F.when(score.isNotNull(), filled)
 
 
-def _nth(words: tuple[str, ...] | list[str], place: Column) -> Column:
-    return F.element_at(F.array(*map(F.lit, words)), place)
+def _nth(words: Sequence[str], place: Column) -> Column:
+    """The word at a place, counted from 0; the list is one literal, however long."""
+    return F.element_at(F.split(F.lit("|".join(words)), r"\|"), place + 1)
 
 
 def _word(code: Column, words: dict[str, str]) -> Column:

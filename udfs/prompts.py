@@ -1,7 +1,7 @@
 """Prompts: the record in everyday Portuguese, the two chained requests and the keys under which answers are stored.
 
-Nothing is read from disk here: the caller passes the packaged texts as a `PromptSet`. The labels and the wording of the
-record block are versioned with the prompt (`conf/prompts/version.txt`): change one, change the version.
+The caller passes the packaged texts as a `PromptSet`. The labels and the wording of the record block, those of the traits
+(`udfs/traits.py`) included, are versioned with the prompt (`conf/prompts/version.txt`): change one, change the version.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
+
+from udfs import traits
 
 Message = dict[str, str]
 
@@ -171,48 +173,6 @@ INCOME_STEPS = (
     (10.0, "entre cinco e dez salários mínimos"),
     (math.inf, "mais de dez salários mínimos"),
 )
-# Upper ends of the five bands of a T score (mean 50, deviation 10); the last band is open.
-TRAIT_BAND_ENDS = (35, 45, 55, 65)
-TRAIT_WORDS = MappingProxyType(
-    {
-        "openness": (
-            "desconfia de novidade e faz as coisas sempre do mesmo jeito",
-            "prefere o que já conhece, mas aceita mudar quando vê vantagem",
-            "gosta de aprender uma coisa ou outra, sem largar os costumes",
-            "é curios{o}, puxa conversa sobre assuntos novos e experimenta o que não conhece",
-            "vive atrás de ideias e experiências novas, e às vezes se perde no meio delas",
-        ),
-        "conscientiousness": (
-            "deixa quase tudo para a última hora e vive procurando as próprias coisas",
-            "faz o que precisa, mas adia e se distrai com facilidade",
-            "é organizad{o} com o que importa e relaxad{o} com o resto",
-            "planeja o dia, cumpre horário e não gosta de serviço malfeito",
-            "é caprichos{o} ao extremo, faz lista de tudo e cobra demais de si e dos outros",
-        ),
-        "extraversion": (
-            "é calad{o}, evita grupo grande e precisa de sossego para descansar",
-            "fala pouco no começo e se solta só com quem conhece bem",
-            "gosta de companhia e também de ficar só",
-            "puxa conversa com facilidade e se anima no meio de gente",
-            "fala com todo mundo, enche a casa de gente e custa a ficar em silêncio",
-        ),
-        "agreeableness": (
-            "diz o que pensa sem rodeios, compra briga e não cede fácil",
-            "é desconfiad{o} com quem não conhece e defende o seu primeiro",
-            "ajuda quando pode, mas sabe dizer não",
-            "é paciente, ouve antes de falar e gosta de ajudar",
-            "se põe no lugar de todo mundo e acaba dizendo sim quando queria dizer não",
-        ),
-        "neuroticism": (
-            "quase nada tira a sua calma, e há quem ache que não se importa",
-            "leva os problemas com calma e dorme bem",
-            "se preocupa de vez em quando, mas logo se recompõe",
-            "se preocupa antes da hora e demora a esquecer uma palavra atravessada",
-            "se aflige com pouco, perde o sono e muda de humor ao longo do dia",
-        ),
-    }
-)
-
 CALL1_HEADER = "Textos da primeira etapa:"
 PROBLEMS_HEADER = "A resposta anterior foi recusada. Corrija isto na nova resposta:"
 RECORD_HEADER = "Ficha da pessoa:"
@@ -223,11 +183,6 @@ def inflect(template: str, sex: str) -> str:
     """Put the gender endings into a template: `{o}` is o/a, `{a}` is nothing/a (`servidor{a}`)."""
     feminine = sex == "F"
     return template.replace("{o}", "a" if feminine else "o").replace("{a}", "a" if feminine else "")
-
-
-def trait_band(score: float) -> int:
-    """The band of a T score: 0 is far below the average, 4 far above it."""
-    return sum(score >= end for end in TRAIT_BAND_ENDS)
 
 
 def income_words(income_brl: float) -> str:
@@ -304,7 +259,8 @@ def record_block(person: Mapping[str, Any], attempt: int) -> str:
     ]
     for trait, label in TRAIT_LABELS.items():
         score = _given(person, trait)
-        lines.append((label, inflect(TRAIT_WORDS[trait][trait_band(float(score))], sex) if score is not None else None))
+        words = traits.template(str(person["uuid"]), trait, float(score)) if score is not None else None
+        lines.append((label, inflect(words, sex) if words else None))
     lines += [
         (DISHES, _facts(person, "regional_dishes")),
         (FEASTS, _facts(person, "regional_feasts")),

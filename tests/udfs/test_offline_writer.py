@@ -73,6 +73,7 @@ def make_person(i: int) -> dict[str, Any]:
     works, title = activity == "ocupado", draw.choice(TITLES)
     position = draw.choice(codes.POSITIONS) if works else None
     return {
+        "uuid": f"{draw.getrandbits(128):032x}",
         "first_name": draw.choice(FIRST[sex]),
         "middle_name": draw.choice(("", "Clara" if sex == "F" else "Pedro")),
         "last_name": draw.choice(SURNAMES),

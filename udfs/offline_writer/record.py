@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from udfs import prompts
+from udfs import prompts, traits
 from udfs.offline_writer import lexicon
 from udfs.offline_writer.choice import Dice
 from udfs.offline_writer.grammar import (
@@ -95,8 +95,9 @@ def _bands() -> dict[str, tuple[str, int]]:
     """Every wording of a trait in the block, back to the trait and its band."""
     return {
         prompts.inflect(words, sex): (trait, band)
-        for trait, bands in prompts.TRAIT_WORDS.items()
-        for band, words in enumerate(bands)
+        for trait, bands in traits.WORDS.items()
+        for band, wordings in enumerate(bands)
+        for words in wordings
         for sex in "FM"
     }
 
