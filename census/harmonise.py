@@ -373,11 +373,14 @@ def place_conditions(biomes: DataFrame, crops: DataFrame, farming: DataFrame, pl
 
 
 # Peoples' rites and places are theirs, not a hint for anybody's hobby.
-_NOT_FOR_ANYBODY = "(?i)ind[ií]gena|Guarani|Wajãpi|Karajá|Iauaretê|Enawenê|Yaokwa|Quilombo|Rio Negro|Bembé|terreiro"
+NOT_FOR_ANYBODY = "(?i)ind[ií]gena|Guarani|Wajãpi|Karajá|Iauaretê|Enawenê|Yaokwa|Quilombo|Rio Negro|Bembé|terreiro"
 
 
+# Kinds of a geographical indication that are somebody's craft, and those that are neither that nor food or drink.
+MADE_BY_HAND = ("artesanato", "têxtil", "couro", "calçado")
+_NOT_AT_TABLE = ("serviço", "pedra", "ornamental")
 # A day off work is no tradition that a text tells of.
-_HOLIDAY = "^(aniversário d|Dia d|Data Magna)"
+HOLIDAY = "^(aniversário d|Dia d|Data Magna)"
 
 
 def culture(
@@ -392,11 +395,13 @@ def culture(
 
     towns = tourism.where("category IN ('A', 'B', 'C')").withColumnRenamed("municipality_name", "name")
     register = F.lit("register")
+    kept, by_hand = ~F.col("product_kind").isin(*_NOT_AT_TABLE), F.col("product_kind").isin(*MADE_BY_HAND)
+    made = F.when(by_hand, "craft").otherwise("product")
     found = [
         facts(dishes, "dishes", kind=F.lit("dish"), municipality_code=nowhere),
-        facts(arts.where(~F.col("name").rlike(f"{_NOT_FOR_ANYBODY}|{_HOLIDAY}")), "feasts_and_arts"),
-        facts(sights.where(~F.col("name").rlike(_NOT_FOR_ANYBODY)), "sights", kind=F.lit("sight"), origin=register),
-        facts(products, "regional_products", kind=F.lit("product"), origin=register),
+        facts(arts.where(~F.col("name").rlike(f"{NOT_FOR_ANYBODY}|{HOLIDAY}")), "feasts_and_arts"),
+        facts(sights.where(~F.col("name").rlike(NOT_FOR_ANYBODY)), "sights", kind=F.lit("sight"), origin=register),
+        facts(products.where(kept), "regional_products", kind=made, origin=register),
         facts(towns, "tourism", kind=F.lit("place"), origin=register),
     ]
     return reduce(DataFrame.unionByName, found).dropDuplicates(["uf", "kind", "name"])

@@ -727,6 +727,17 @@ LAYOUTS: dict[str, Layout] = {
             Field("uf", "uf", codes=_same(codes.UFS)),
             Field("municipality_code", "municipality_code", required=False),
             Field("product", "name"),
+            Field("kind", "product_kind"),
+        )
+    ),
+    "habits": Layout(
+        (
+            Field("kind", "kind", codes=_same(("sport", "trip"))),
+            Field("option", "option"),
+            Field("sex", "sex", codes=_same(codes.SEXES)),
+            Field("min_age_years", "min_age_years", "int", low=0, high=130),
+            Field("max_age_years", "max_age_years", "int", low=0, high=130),
+            Field("percent", "percent", "number", low=0, high=100),
         )
     ),
     "tourism": Layout(

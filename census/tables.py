@@ -566,6 +566,20 @@ CULTURE = Table(
     key=("uf", "kind", "name"),
     partition_by=(),
 )
+HABIT = Table(
+    "core_culture__habit",
+    "Sports and journeys that a text may take up, as common as at that sex and age. Grade C.",
+    (
+        Column("kind", _S, "What it is.", _in("kind", ("sport", "trip"))),
+        Column("option", _S, "As said in the record; 'nenhum' with the reason for who does none."),
+        SEX,
+        Column("min_age_years", _I, "From this age.", "min_age_years >= 0"),
+        Column("max_age_years", _I, "To this age, itself included.", "max_age_years >= min_age_years"),
+        Column("percent", _D, "Per cent of the sex and age.", "percent BETWEEN 0 AND 100"),
+    ),
+    key=("kind", "option", "sex", "min_age_years"),
+    partition_by=(),
+)
 
 # ---------------------------------------------------------------------------------------------- model
 _LEVEL = Column("level", _S, "uf, reg (macro-region) or br.", "level IN ('uf', 'reg', 'br')")

@@ -1,9 +1,9 @@
-"""What both text stages read: persons with their place, stored answers and rejections, prompts and regional facts."""
+"""What both text stages read: persons with their place, stored answers and rejections, prompts, facts and habits."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -15,11 +15,10 @@ from census.errors import ConfigError
 from conf import settings
 from conf.settings import Config
 from jobs import _storage
-from udfs.answers import Answer, Rejection, Requests, with_hints
+from udfs.answers import Answer, Rejection, Requests
+from udfs.hints import Fact, Habit, Hints, with_hints
 from udfs.parsing import Bounds
 from udfs.prompts import PromptSet
-
-Facts = Mapping[str, Mapping[str, list[str]]]
 
 
 def requests_of(config: Config) -> Requests:
@@ -64,13 +63,15 @@ def require_adults(config: Config) -> None:
         )
 
 
-def facts(spark: SparkSession, config: Config) -> Facts:
-    """State -> kind -> names; small."""
+def hints(spark: SparkSession, config: Config) -> Hints:
+    """What texts may draw on; small."""
     rows = _storage.read(spark, config.data_dir, tables.CULTURE).orderBy("uf", "kind", "name").collect()
-    found: dict[str, dict[str, list[str]]] = {uf: {} for uf in codes.UFS}
+    facts: dict[str, dict[str, list[Fact]]] = {uf: {} for uf in codes.UFS}
     for row in rows:
-        found[row["uf"]].setdefault(row["kind"], []).append(row["name"])
-    return found
+        facts[row["uf"]].setdefault(row["kind"], []).append(Fact(row["name"], row["municipality_code"]))
+    columns = ("kind", "option", "sex", "min_age_years", "max_age_years", "percent")
+    habits = _storage.read(spark, config.data_dir, tables.HABIT).select(*columns).orderBy(*columns).collect()
+    return Hints(facts, [Habit(*row) for row in habits])
 
 
 def records(spark: SparkSession, config: Config, ufs: list[str]) -> DataFrame:
@@ -99,9 +100,7 @@ def records(spark: SparkSession, config: Config, ufs: list[str]) -> DataFrame:
     return joined.join(answers, "uuid", "left").join(rejections, "uuid", "left")
 
 
-def people(
-    batch: pa.RecordBatch, regional: Facts
-) -> Iterator[tuple[dict[str, Any], dict[str, Answer], list[Rejection]]]:
+def people(batch: pa.RecordBatch, known: Hints) -> Iterator[tuple[dict[str, Any], dict[str, Answer], list[Rejection]]]:
     """Persons of a batch of `records` with their stored answers and rejections."""
     for row in batch.to_pylist():
         stored = {
@@ -111,7 +110,7 @@ def people(
             Rejection(r["call"], r["attempt"], r["request_key"], r["reason_code"], r["detail"])
             for r in row.pop("rejections") or ()
         ]
-        yield with_hints(row, regional[row["uf"]]), stored, refused
+        yield with_hints(row, known), stored, refused
 
 
 def as_json(value: object) -> str:

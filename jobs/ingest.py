@@ -39,7 +39,9 @@ _AT_ONCE = 4  # sources read, or tables written, at the same time
 
 def run(spark: SparkSession, config: Config) -> RunReport:
     """Verify, copy and read every source; write the core tables."""
-    with _runlog.stage(spark, config, "ingest", writes=(tables.PLACE, tables.PERSON, tables.CULTURE)) as report:
+    with _runlog.stage(
+        spark, config, "ingest", writes=(tables.PLACE, tables.PERSON, tables.CULTURE, tables.HABIT)
+    ) as report:
         if report.todo:
             _ingest(spark, config, report)
     return report
@@ -220,6 +222,7 @@ def build(rows: Mapping[str, DataFrame]) -> dict[Table, DataFrame]:
         tables.CULTURE: harmonise.culture(
             good["dishes"], good["feasts_and_arts"], good["sights"], good["regional_products"], good["tourism"]
         ),
+        tables.HABIT: good["habits"].select(*tables.HABIT.column_names),
     }
 
 

@@ -1,6 +1,7 @@
 """Validate: parse and check every stored answer, accept or reject with a reason, measure the set.
 
-Reads   core_persona__attribute, core_place__municipality, core_culture__fact, raw_model__response,
+Reads   core_persona__attribute, core_place__municipality, core_culture__fact, core_culture__habit,
+        raw_model__response,
         core_persona__rejection, and what jobs/_metrics.py reads
 Writes  core_persona__text, core_persona__rejection, ops_quality__metric   (a rerun replaces whole states)
 """
@@ -23,9 +24,9 @@ from census.errors import IncompleteError
 from conf.settings import Config
 from jobs import _cli, _journal, _metrics, _rule_check, _runlog, _storage, _text_inputs
 from jobs._runlog import RunReport
-from jobs._text_inputs import Facts
 from udfs import parsing
 from udfs.answers import Requests, Walker
+from udfs.hints import Hints
 from udfs.parsing import Bounds
 
 _KEYS = ("attributes_key", "personas_key")
@@ -62,7 +63,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         QualityGateError: A person breaks a structural zero.
     """
     writes = (tables.TEXT, tables.REJECTION, tables.METRIC)
-    persons = (tables.ATTRIBUTE, tables.PLACE, tables.CULTURE, tables.OCCUPATION, tables.MEI_TRADE)
+    persons = (tables.ATTRIBUTE, tables.PLACE, tables.CULTURE, tables.HABIT, tables.OCCUPATION, tables.MEI_TRADE)
     reads = (*persons, tables.RESPONSE, tables.REJECTION, *_metrics.READS)
     with _runlog.stage(spark, config, "validate", writes=writes, reads=reads) as report:
         if not report.todo:
@@ -96,7 +97,7 @@ def _check(spark: SparkSession, config: Config, report: RunReport, ufs: list[str
         _text_inputs.records(spark, config, ufs).repartition(config.spark.shuffle_partitions, "uuid"),
         _text_inputs.requests_of(config),
         _text_inputs.bounds_of(config),
-        _text_inputs.facts(spark, config),
+        _text_inputs.hints(spark, config),
     )
     verdicts = built.verdicts.persist()
     try:
@@ -124,9 +125,9 @@ def commonest_reasons(lacking: DataFrame) -> list[Row]:
     return told.groupBy("reason_code").count().orderBy(F.desc("count"), "reason_code").limit(5).collect()
 
 
-def build(records: DataFrame, requests: Requests, bounds: Bounds, regional: Facts) -> Validated:
+def build(records: DataFrame, requests: Requests, bounds: Bounds, hints: Hints) -> Validated:
     """Verdict of every record of `_text_inputs.records`."""
-    verdicts = records.mapInArrow(_checker(requests, bounds, regional), _VERDICT)
+    verdicts = records.mapInArrow(_checker(requests, bounds, hints), _VERDICT)
     texts = verdicts.where("is_accepted").select(*tables.TEXT.column_names)
     rejections = verdicts.select(*_OWN, F.explode("rejections").alias("r")).select(
         *_OWN, *[f"r.{name}" for name in _REASONS]
@@ -135,13 +136,13 @@ def build(records: DataFrame, requests: Requests, bounds: Bounds, regional: Fact
 
 
 def _checker(
-    requests: Requests, bounds: Bounds, regional: Facts
+    requests: Requests, bounds: Bounds, hints: Hints
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def check(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         walker = Walker(requests, bounds)
         for batch in batches:
             rows = []
-            for person, answers, stored in _text_inputs.people(batch, regional):
+            for person, answers, stored in _text_inputs.people(batch, hints):
                 verdict = walker.walk(person, answers, stored)
                 row = {
                     "uf": person["uf"],

@@ -1,6 +1,6 @@
 """Write text: ask the language model for what is missing, many requests in flight, every answer stored as it comes.
 
-Reads   core_persona__attribute, core_place__municipality, core_culture__fact,
+Reads   core_persona__attribute, core_place__municipality, core_culture__fact, core_culture__habit,
         core_persona__rejection, raw_model__response
 Writes  journal/, raw_model__response   (appends only)
 """
@@ -27,9 +27,9 @@ from census.errors import ConfigError, ModelError
 from conf.settings import Config
 from jobs import _cli, _journal, _locks, _runlog, _server_process, _states, _text_inputs
 from jobs._runlog import RunReport
-from jobs._text_inputs import Facts
 from udfs.answers import Answer, Requests, Walker
 from udfs.client import ChatClient, ClientSettings, check_model
+from udfs.hints import Hints
 from udfs.journal import JournalWriter, journal_files
 from udfs.parsing import Bounds
 from udfs.writing import KnownAnswer, Labels, PendingCall, PendingRecord, RenderedCall, write_partition
@@ -49,7 +49,7 @@ class Asking:
     api_key_env: str
     requests: Requests
     bounds: Bounds
-    regional: Facts
+    hints: Hints
     journal: str
     fsync_seconds: float
     roll_bytes: int
@@ -64,7 +64,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         ModelError: The endpoint cannot be used at all; what came before is stored.
     """
     # A state is done when its texts were accepted, not when they were asked for.
-    reads = (tables.ATTRIBUTE, tables.PLACE, tables.CULTURE, tables.REJECTION, tables.RESPONSE)
+    reads = (tables.ATTRIBUTE, tables.PLACE, tables.CULTURE, tables.HABIT, tables.REJECTION, tables.RESPONSE)
     with _runlog.stage(spark, config, "write_text", writes=(tables.RESPONSE,), reads=reads, until="validate") as report:
         if not report.todo:
             return report
@@ -102,7 +102,7 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
         api_key_env=llm.api_key_env,
         requests=_text_inputs.requests_of(config),
         bounds=_text_inputs.bounds_of(config),
-        regional=_text_inputs.facts(spark, config),
+        hints=_text_inputs.hints(spark, config),
         journal=str(_journal.folder(config)),
         fsync_seconds=config.journal.fsync_seconds,
         roll_bytes=config.journal.roll_bytes,
@@ -205,7 +205,7 @@ _OUTCOME_ARROW = pa.schema(
 def _pending(batches: Iterator[pa.RecordBatch], asking: Asking, walker: Walker) -> Iterator[PendingRecord]:
     """Records that lack an answer, with the attempt to make; complete ones are passed over."""
     for batch in batches:
-        for person, answers, rejections in _text_inputs.people(batch, asking.regional):
+        for person, answers, rejections in _text_inputs.people(batch, asking.hints):
             verdict = walker.walk(person, answers, rejections)
             if verdict.missing is None:
                 continue

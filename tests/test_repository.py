@@ -69,6 +69,7 @@ DOORS = {
         "jobs/write_text.py": "counts the answers of its own journal",
         "udfs/journal.py": "answers as they arrive",
         "udfs/offline_writer/lexicon.py": "packaged words and plans",
+        "udfs/traits.py": "packaged words of the traits",
     },
     "speaks HTTP": {
         "udfs/client.py": "asks the model",

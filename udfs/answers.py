@@ -6,7 +6,6 @@ person, prompt, model or setting finds nothing and is asked anew, and nothing th
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,12 +18,6 @@ from udfs.parsing import Bounds
 from udfs.prompts import PromptSet
 
 Call = Literal[1, 2]
-_HINTS = {
-    "dish": ("regional_dishes", 3),
-    "feast": ("regional_feasts", 2),
-    "place": ("regional_places", 3),
-    "music": ("regional_music", 2),
-}
 
 
 @dataclass(frozen=True)
@@ -104,22 +97,6 @@ class Requests:
         # A stable seed by record: of use in a server's log, never relied on.
         sampling = {**self.sampling, "seed": int(str(person["uuid"])[:7], 16)}
         return key, prompts.request_body(messages, schema, model=self.model, sampling=sampling)
-
-
-def with_hints(person: Mapping[str, Any], facts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """Add regional facts as options: a few of the state's, chosen by the person's uuid.
-
-    Args:
-        facts: Kind (dish, feast, place, music) -> names, in a fixed order.
-    """
-    extended = dict(person)
-    for kind, (column, most) in _HINTS.items():
-        ranked = sorted(
-            facts.get(kind, ()), key=lambda name: hashlib.sha256(f"{person['uuid']}|{kind}|{name}".encode()).digest()
-        )
-        # A place worth a trip is somewhere else.
-        extended[column] = [name for name in ranked if name != person.get("municipality_name")][:most]
-    return extended
 
 
 class Walker:

@@ -1,7 +1,8 @@
 """Prompts: the record in everyday Portuguese, the two chained requests and the keys under which answers are stored.
 
-The caller passes the packaged texts as a `PromptSet`. The labels and the wording of the record block, those of the traits
-(`udfs/traits.py`) included, are versioned with the prompt (`conf/prompts/version.txt`): change one, change the version.
+The caller passes the packaged texts as a `PromptSet`. The labels and the wording of the record block, those of the
+traits (`udfs/traits.py`) included, are versioned with the prompt (`conf/prompts/version.txt`): change one, change the
+version.
 """
 
 from __future__ import annotations
@@ -78,10 +79,16 @@ DISHES = "Pratos da região"
 FEASTS = "Festas e tradições da região"
 PLACES = "Lugares da região"
 MUSIC = "Ritmos e danças da região"
+CRAFTS = "Artesanato e saberes da região"
+PRODUCTS = "Produtos da região"
+TOWN_PLACES = "Lugares da cidade"
+SPORTS = "Esporte (opções)"
+TRIPS = "Viagem (opções)"
 VERSION = "Versão do texto"
 LABELS = frozenset(
     {FULL_NAME, FIRST_NAME, PERSON, AGE, CITY, STATE, REGION, ZONE, SCHOOLING, UNION, STAGE, OCCUPATION, AREA, POSITION}
-    | {INCOME, FORMER, RELIGION, DISHES, FEASTS, PLACES, MUSIC, VERSION}
+    | {INCOME, FORMER, RELIGION, DISHES, FEASTS, CRAFTS, PRODUCTS, PLACES, TOWN_PLACES, MUSIC, SPORTS, TRIPS}
+    | {VERSION}
     | set(TRAIT_LABELS.values())
 )
 FACT_SEPARATOR = "; "
@@ -227,8 +234,7 @@ def record_block(person: Mapping[str, Any], attempt: int) -> str:
 
     Args:
         person: The columns of `core_persona__attribute`, `municipality_name`, `state_name`, `region_name`, and the
-            lists `regional_dishes`, `regional_feasts`, `regional_places`, `regional_music` (may be empty). Null columns
-            give no line.
+            lists of `udfs.hints` (may be empty). Null columns give no line.
         attempt: Counts from 0; it closes the block, so another attempt is another prompt.
     """
     sex = str(person["sex"])
@@ -263,9 +269,14 @@ def record_block(person: Mapping[str, Any], attempt: int) -> str:
         lines.append((label, inflect(words, sex) if words else None))
     lines += [
         (DISHES, _facts(person, "regional_dishes")),
+        (PRODUCTS, _facts(person, "regional_products")),
         (FEASTS, _facts(person, "regional_feasts")),
-        (PLACES, _facts(person, "regional_places")),
         (MUSIC, _facts(person, "regional_music")),
+        (CRAFTS, _facts(person, "regional_crafts")),
+        (TOWN_PLACES, _facts(person, "local_places")),
+        (PLACES, _facts(person, "regional_places")),
+        (SPORTS, _facts(person, "sports")),
+        (TRIPS, _facts(person, "trips")),
         (VERSION, attempt),
     ]
     return "\n".join(f"{label}: {' '.join(str(value).split())}" for label, value in lines if value is not None)

@@ -88,6 +88,7 @@ def drawn(spark: SparkSession, tmp_path: Path) -> Path:
     write(
         data, tables.CULTURE, [{"uf": "AC", "kind": "dish", "name": "tacacá", "origin": "general", "source": "dishes"}]
     )
+    write(data, tables.HABIT, [])
     return data
 
 

@@ -12,9 +12,9 @@ from census import codes, tables
 from conf import settings
 from jobs import _text_inputs, validate
 from udfs import offline_writer
-from udfs.answers import with_hints
+from udfs.hints import Fact, Hints, with_hints
 
-REGIONAL = {"AC": {"dish": ["Tacacá"], "feast": ["Expoacre"]}}
+HINTS = Hints({"AC": {"dish": [Fact("Tacacá")], "feast": [Fact("Expoacre")]}})
 REQUESTS = _text_inputs.requests_of(settings.load(options={"llm.model": "a-model"}))
 BOUNDS = _text_inputs.bounds_of(settings.load())
 
@@ -46,7 +46,7 @@ def make_person() -> dict[str, Any]:
 
 def answers_of(person: dict[str, Any], writers: tuple[str, str]) -> list[dict[str, Any]]:
     """Good answers to both calls, as stored: given by these models."""
-    told = with_hints(person, REGIONAL["AC"])
+    told = with_hints(person, HINTS)
     stored: list[dict[str, Any]] = []
     answer = None
     for call, writer in enumerate(writers, 1):
@@ -59,7 +59,7 @@ def answers_of(person: dict[str, Any], writers: tuple[str, str]) -> list[dict[st
 
 def verdict(person: dict[str, Any], answers: list[dict[str, Any]]) -> dict[str, Any]:
     batch = pa.RecordBatch.from_pylist([person | {"answers": answers, "rejections": []}])
-    (found,) = validate._checker(REQUESTS, BOUNDS, REGIONAL)(iter([batch]))
+    (found,) = validate._checker(REQUESTS, BOUNDS, HINTS)(iter([batch]))
     (row,) = found.to_pylist()
     return row
 
@@ -118,10 +118,10 @@ def test_verdicts_become_rows_of_texts_and_rejections(spark):
     person = make_person()
     good = person | {"answers": answers_of(person, ("a-model", "a-model")), "rejections": None}
     bad = person | {"uuid": "1" * 32, "age_years": 41}
-    key, _ = REQUESTS.render(with_hints(bad, REGIONAL["AC"]), 1, 1, None, ())
+    key, _ = REQUESTS.render(with_hints(bad, HINTS), 1, 1, None, ())
     empty = {"request_key": key, "content": "{}", "finish_reason": "stop", "writer": "a-model"}
     records = pa.Table.from_pylist([good, bad | {"answers": [empty], "rejections": None}])
-    built = validate.build(spark.createDataFrame(records), REQUESTS, BOUNDS, REGIONAL)
+    built = validate.build(spark.createDataFrame(records), REQUESTS, BOUNDS, HINTS)
     (text,) = tables.TEXT.conform(built.texts).collect()
     assert (text["uuid"], text["mentions_name"], text["mentions_occupation"]) == (person["uuid"], True, None)
     assert len(text["skills_and_expertise_list"]) > 1

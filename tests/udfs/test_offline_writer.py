@@ -100,6 +100,11 @@ def make_person(i: int) -> dict[str, Any]:
         "regional_feasts": draw.choice(([], ["Círio de Nazaré"])),
         "regional_places": draw.choice(([], ["Chapada Diamantina", "Serra da Canastra"])),
         "regional_music": draw.choice(([], ["Frevo"])),
+        "regional_crafts": draw.choice(([], ["literatura de cordel"])),
+        "regional_products": draw.choice(([], ["queijo da Canastra"])),
+        "local_places": draw.choice(([], ["Museu do Barro"])),
+        "sports": draw.choice(([], ["caminhada", "dança"], ["nenhum, por falta de tempo", "futebol"])),
+        "trips": draw.choice(([], ["praia"])),
     }
 
 

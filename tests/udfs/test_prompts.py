@@ -51,6 +51,11 @@ def make_person(**changes: Any) -> dict[str, Any]:
         "regional_feasts": ["Feira de Caruaru"],
         "regional_places": [],
         "regional_music": ["Frevo"],
+        "regional_crafts": ["mamulengo"],
+        "regional_products": [],
+        "local_places": ["Museu do Barro"],
+        "sports": ["nenhum, por falta de tempo", "caminhada"],
+        "trips": ["praia"],
     }
     return person | changes
 
@@ -103,7 +108,8 @@ def test_the_record_block_says_what_a_person_would_say() -> None:
     assert record[prompts.RELIGION] == "é católica"
     assert record[prompts.TRAIT_LABELS["openness"]] in traits.WORDS["openness"][3]
     assert record[prompts.DISHES] == "Sarapatel; Bolo Souza Leão"
-    assert prompts.PLACES not in record
+    assert record[prompts.SPORTS] == "nenhum, por falta de tempo; caminhada"
+    assert not {prompts.PLACES, prompts.PRODUCTS} & record.keys()
 
 
 def test_a_retired_man_has_no_line_for_what_he_lacks() -> None:

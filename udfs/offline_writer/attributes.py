@@ -24,6 +24,8 @@ from udfs.offline_writer.record import Person
 WANTED_CHARACTERS = 760
 OLDER_YEARS = 58
 VERY_OLD_YEARS = 78
+# Pastimes that are a sport: not of someone of whom the record says that there is none.
+_EXERCISE = frozenset({"bola com os amigos", "bicicleta", "academia", "ginástica em casa", "trilhas e cachoeiras"})
 
 
 def write(person: Person) -> dict[str, Any]:
@@ -130,6 +132,8 @@ def _skills(person: Person, style: str, skills: Sequence[str]) -> str:
 
 
 def _suits(person: Person, pastime: lexicon.Pastime) -> bool:
+    if pastime.item in _EXERCISE and "sem_esporte" in person.words:
+        return False
     if pastime.group == "faith":
         return "católic" in person.religion or "evangélic" in person.religion
     # Someone far from sociable or curious is not given the pastimes of the sociable and the curious.

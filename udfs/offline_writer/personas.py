@@ -82,11 +82,15 @@ def _fitting(person: Person, kind: str) -> tuple[lexicon.Pastime, ...]:
 
 
 def _sports(person: Person) -> list[lexicon.Pastime]:
-    """One thing done and one watched, either first."""
+    """One thing done and one watched, either first; the thing done is the record's option, if the tables know it."""
     dice = person.dice("sports rows")
     rows = _fitting(person, "sports")
-    played = dice.some([row for row in rows if row.group == "play"], 1)
-    watched = dice.some([row for row in rows if row.group == "watch"], 1)
+    own = [row for row in rows if row.item and row.item == person.words.get("esporte")]
+    played = dice.some(own or [row for row in rows if row.group == "play"], 1)
+    watched = dice.some([row for row in rows if row.group == "watch"], 2)
+    if "sem_esporte" in person.words:
+        return watched
+    watched = watched[:1]
     if dice.chance(0.1):
         return dice.some([row for row in rows if row.group == "only"], 1)
     return played + watched if dice.chance(0.7) else watched + played

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from udfs import prompts, traits
+from udfs.hints import NO_SPORT
 from udfs.offline_writer import lexicon
 from udfs.offline_writer.choice import Dice
 from udfs.offline_writer.grammar import (
@@ -141,6 +142,9 @@ def read(record: Mapping[str, str]) -> Person:
         ("festa", prompts.FEASTS),
         ("lugar_reg", prompts.PLACES),
         ("ritmo", prompts.MUSIC),
+        ("oficio", prompts.CRAFTS),
+        ("produto", prompts.PRODUCTS),
+        ("lugar_cidade", prompts.TOWN_PLACES),
     ):
         person.facts[key_] = [fact for fact in record.get(label, "").split(prompts.FACT_SEPARATOR) if fact.strip()]
     return person
@@ -210,7 +214,18 @@ def _words(
     if position:
         manner = next((manner for start, manner in _MANNER if start in position), position)
         words["modo"] = manner.replace("{a}", words["a"])
+    words |= _habits(record)
     for word in ("em_cidade", "de_cidade", "em_estado", "ela", "ganha_a_vida"):
         if word in words:
             words[upper_first(word)] = upper_first(words[word])
     return words
+
+
+def _habits(record: Mapping[str, str]) -> dict[str, str]:
+    """The first option of sport (`esporte`, or `sem_esporte` with the reason) and of journeys (`passeio`)."""
+    sport, trip = (record.get(label, "").split(prompts.FACT_SEPARATOR)[0] for label in (prompts.SPORTS, prompts.TRIPS))
+    words = {"passeio": trip} if trip else {}
+    if sport.startswith(NO_SPORT):
+        reason = sport.partition(", ")[2]
+        return words | ({"sem_esporte": reason} if reason else {})
+    return words | ({"esporte": sport} if sport else {})
