@@ -75,7 +75,7 @@ DOORS = {
         "udfs/client.py": "asks the model",
         "udfs/transport.py": "sockets under the client",
         "jobs/serve.py": "the offline writer's server",
-        "jobs/_chat_app.py": "what that server answers",
+        "jobs/_connections.py": "sockets under that server, and their faults",
     },
     "starts processes": {
         "jobs/_spark.py": "asks Java for its version",

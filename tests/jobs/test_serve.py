@@ -17,7 +17,8 @@ import requests
 
 from census.errors import ConfigError, ModelError
 from jobs import _server_process, serve
-from jobs._faults import Fault, FaultPlan, read_faults
+from jobs._fault_plan import FaultPlan
+from jobs._faults import Fault, read_faults
 
 MODEL = "povo-offline-writer"
 RECORD = """Escreva sobre esta pessoa.

@@ -1,0 +1,78 @@
+"""Which faults strike which request, and how long an answer takes: by the seed, never by chance."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass, field
+from statistics import NormalDist
+
+from jobs._faults import OF_THE_SERVER, Fault
+
+NORMAL = NormalDist()
+
+
+@dataclass
+class FaultPlan:
+    """The faults of a server; the same requests in the same order meet the same faults, those by rate in any order."""
+
+    faults: tuple[Fault, ...] = ()
+    seed: int = 0
+    _played: dict[int, int] = field(default_factory=dict)
+
+    def hits(self, number: int, digest: int, *, request: int = 0, tries: int = 0, seconds: float = 0.0) -> list[Fault]:
+        """The faults of one request.
+
+        Args:
+            number: Which request it is, from 1 on.
+            digest: A hash of its body.
+            request: A hash of its name: its X-Request-Id, or else its body.
+            tries: How often it has come before.
+            seconds: Since the first request.
+        """
+        hit = []
+        left = self._uniform("rate", request, tries)  # one draw for all, cut into one piece for each rate
+        for place, fault in enumerate(self.faults):
+            if fault.kind in OF_THE_SERVER or not fault.is_on(seconds):
+                continue
+            if fault.rate is None:
+                strikes = (number if fault.by == "count" else digest) % fault.every == 0
+            elif fault.kind == "latency":
+                strikes = self._uniform(f"rate {place}", request, tries) < fault.rate
+            else:
+                strikes = 0 <= left < fault.rate
+                left -= fault.rate
+            played = self._played.get(place, 0)
+            if strikes and (fault.times is None or played < fault.times):
+                self._played[place] = played + 1
+                hit.append(fault)
+        return hit
+
+    def seconds_of(self, fault: Fault, request: int, tries: int) -> float:
+        """How long a `latency` makes an answer take."""
+        place = self.faults.index(fault)
+        seconds = fault.seconds or 0.0
+        if fault.law == "uniform":
+            seconds += ((fault.max_seconds or 0.0) - seconds) * self._uniform(f"law {place}", request, tries)
+        elif fault.law == "lognormal":
+            drawn = self._uniform(f"law {place}", request, tries)
+            seconds *= math.exp((fault.sigma or 0.0) * NORMAL.inv_cdf(max(drawn, 2**-54)))
+        if fault.slow_share and self._uniform(f"slow {place}", request, tries) < fault.slow_share:
+            seconds *= fault.slow_factor
+        return seconds
+
+    def slots_at(self, seconds: float) -> Fault | None:
+        """The last `slots` whose time has come."""
+        return next((fault for fault in reversed(self.of_kind("slots")) if fault.is_on(seconds)), None)
+
+    def tokens_at(self, seconds: float) -> Fault | None:
+        """The last `tokens` whose time has come."""
+        return next((fault for fault in reversed(self.of_kind("tokens")) if fault.is_on(seconds)), None)
+
+    def of_kind(self, kind: str) -> list[Fault]:
+        return [fault for fault in self.faults if fault.kind == kind]
+
+    def _uniform(self, what: str, request: int, tries: int) -> float:
+        """In [0, 1), fixed by the seed, the use, the request and the try."""
+        key = f"{self.seed} {what} {request} {tries}".encode()
+        return (int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") >> 11) * 2.0**-53
