@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 
 from jobs._faults import Fault
@@ -17,15 +18,17 @@ class Full(Exception):
 
 
 class Capacity:
-    """Slots for which requests wait in the order of their arrival; without `slots` there is one for each.
+    """Slots for which requests wait in the order of their arrival; without `limits` there is one for each.
+
+    Times are those of `time.monotonic`: the clock of uvloop stands still while a request is worked on.
 
     Attributes:
         busy_seconds: Seconds of slots in which a request was worked on, up to the last request that came or went.
         offered_seconds: Seconds of slots there were, up to the same moment; None if their number was ever without end.
     """
 
-    def __init__(self) -> None:
-        self.limits: Fault | None = None
+    def __init__(self, limits: Fault | None = None) -> None:
+        self.limits = limits
         self.running = self.peak_running = self.peak_waiting = 0
         self.busy_seconds = 0.0
         self.offered_seconds: float | None = 0.0
@@ -65,7 +68,7 @@ class Capacity:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self.leave(asyncio.get_running_loop().time())  # its turn had come in the same moment
+                self.leave(time.monotonic())  # its turn had come in the same moment
             elif turn in self._queue:
                 self._queue.remove(turn)
             raise

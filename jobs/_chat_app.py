@@ -22,6 +22,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from email.utils import formatdate
+from time import monotonic
 from typing import Any
 
 from jobs._capacity import Capacity, Full
@@ -38,6 +39,7 @@ QUEUE_FULL = 503  # that of vLLM's --max-num-queued-reqs
 NO_STATUS = 499  # what nginx logs for a request that got no answer
 GARBAGE = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x00\xff\xfe\xfd" * 8  # begins as TLS does
 DRIP_PIECES = 50
+FOR_EVER = 1e6
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -53,12 +55,11 @@ class ChatApp:
     def __init__(self, writer: Writer, model: str, max_model_len: int, bench: Bench) -> None:
         self.completions = Completions(writer, model, max_model_len)
         self.plan = FaultPlan(bench.faults, bench.seed)
-        self.capacity = Capacity()
-        self.capacity.change(self.plan.slots_at(0.0), 0.0)
+        self.capacity = Capacity(self.plan.slots_at(0.0))
         self.counters = Counters(self.capacity)
         self.tries: dict[int, int] = {}
         self.server: Server | None = None
-        self._timers: set[Any] = set()
+        self._windows: set[asyncio.Task[None]] = set()
         self._pages: Mapping[str, Callable[[], tuple[bytes, Headers]]] = {
             "/v1/models": self._models,
             "/health": lambda: (b"", ()),
@@ -79,11 +80,11 @@ class ChatApp:
         body = await _body(receive)
         if body is None:
             return
-        loop = asyncio.get_running_loop()
         digest = _hash(body)
-        if self.counters.first_request is None:
-            self._set_timers(loop)
-        self.counters.arrive(digest, loop.time())
+        is_first = self.counters.first_request is None
+        self.counters.arrive(digest, monotonic())
+        if is_first:
+            self._set_timers()
         connection: Protocol = scope["connection"]
         connection.working = asyncio.current_task()
         status = NO_STATUS
@@ -97,12 +98,12 @@ class ChatApp:
             status = full.slots.status or QUEUE_FULL
             await _send(send, status, *_page(full.slots, status, "The queue of this server is full."))
         except asyncio.CancelledError:
-            if not connection.is_lost:
-                raise
-            self.counters.abandoned += 1
+            self.counters.abandoned += connection.is_lost
+            if not connection.is_lost:  # the server ends
+                await connection.cut()
         finally:
             connection.working = None
-            self.counters.end(status, loop.time())
+            self.counters.end(status, monotonic())
 
     async def _serve(self, scope: Scope, send: Send, body: bytes, digest: int) -> int:
         """Meet the faults of this request, or answer it; gives the status that went out."""
@@ -128,43 +129,36 @@ class ChatApp:
             status = fault.status or 500
             await _send(send, status, *_page(fault, status, "fault: the server was told to fail"))
             return status
-        if fault.kind == "reset" and not fault.after_share:
-            connection.working = None
-            connection.reset()
-        elif fault.kind == "garbage":
-            connection.working = None
-            connection.write(GARBAGE)
-            connection.transport.close()
-        elif fault.kind == "hang":
-            self.counters.faults[fault.name] += 1
-            await asyncio.sleep(1e6 if fault.seconds is None else fault.seconds)  # cancelled when the client goes
-            connection.working = None
-            connection.transport.close()
-            await connection.until_lost()
-            return NO_STATUS
-        else:
+        if fault.kind not in ("reset", "garbage", "hang") or fault.after_share:
             return None
         self.counters.faults[fault.name] += 1
-        await connection.until_lost()
+        if fault.kind == "hang":
+            connection.is_stuck = True
+            await asyncio.sleep(FOR_EVER if fault.seconds is None else fault.seconds)  # cancelled when the client goes
+            await connection.close()
+        elif fault.kind == "garbage":
+            connection.transport.write(GARBAGE)
+            await connection.close()
+        else:
+            await connection.cut()
         return NO_STATUS
 
     async def _write(self, body: bytes, digest: int, fault: Fault | None, delay: float) -> bytes:
         """Work on a request in a slot for as long as it takes."""
-        loop = asyncio.get_running_loop()
         shape = fault.shape if fault else None
-        await self.capacity.enter(loop.time())
+        await self.capacity.enter(monotonic())
         try:
-            begun = loop.time()
+            begun = monotonic()
             completion = self.completions.complete(body, digest, shape)
             over = begun + delay
             speed = self.plan.tokens_at(self._seconds())
             if speed:
                 over = max(over, self.capacity.reserve(completion.usage["completion_tokens"], speed, begun))
             if over > begun:
-                await asyncio.sleep(over - loop.time())
+                await asyncio.sleep(over - monotonic())
             self.counters.write(digest, completion.usage, completion.finish_reason, over - begun)
         finally:
-            self.capacity.leave(loop.time())
+            self.capacity.leave(monotonic())
         return spoil_body(shape, completion.payload, encode)
 
     async def _deliver(self, payload: bytes, fault: Fault | None, connection: Protocol, send: Send) -> None:
@@ -178,38 +172,36 @@ class ChatApp:
             return
         await send(_start(200, payload, JSON))
         if fault.kind == "drip":
+            connection.is_stuck = True
             size = -(-len(payload) // DRIP_PIECES)
             for begin in range(0, len(payload), size):
                 await asyncio.sleep((fault.seconds or 0.0) / DRIP_PIECES)
                 part, more = payload[begin : begin + size], begin + size < len(payload)
                 await send({"type": "http.response.body", "body": part, "more_body": more})
+            connection.is_stuck = False
         else:
             part = payload[: int(len(payload) * fault.after_share)]
             await send({"type": "http.response.body", "body": part, "more_body": True})
             await asyncio.sleep(0.02)  # until the part is on the wire: a reset drops what is not
-            connection.working = None
-            connection.reset()
-            await connection.until_lost()
+            await connection.cut()
 
     def _seconds(self) -> float:
         """Since the first request."""
         first = self.counters.first_request
-        return 0.0 if first is None else asyncio.get_running_loop().time() - first
+        return 0.0 if first is None else monotonic() - first
 
-    def _set_timers(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _set_timers(self) -> None:
         """Have everything done that is due at a time after the first request."""
-        begun = loop.time()
+        loop = asyncio.get_running_loop()
         for fault in self.plan.of_kind("slots"):
             for moment in (fault.from_seconds, fault.until_seconds):
-                if moment:
-                    # A little later, so that the window has begun for whoever looks at the clock.
-                    self._timers.add(loop.call_at(begun + moment + 0.001, self._change_slots))
-        for fault in self.plan.of_kind("down"):
-            task = loop.create_task(self._be_down(fault))
-            self._timers.add(task)
+                if moment:  # a little later, so that the time has come by any clock
+                    loop.call_later(moment + 0.002, self._change_slots)
+        # The set keeps them: a loop holds its tasks by weak references only.
+        self._windows = {loop.create_task(self._be_down(fault)) for fault in self.plan.of_kind("down")}
 
     def _change_slots(self) -> None:
-        self.capacity.change(self.plan.slots_at(self._seconds()), asyncio.get_running_loop().time())
+        self.capacity.change(self.plan.slots_at(self._seconds()), monotonic())
 
     async def _be_down(self, fault: Fault) -> None:
         if self.server is None:

@@ -21,6 +21,7 @@ class Protocol(HttpToolsProtocol):
     """uvicorn's own; the application finds it in the scope as `connection` and learns when the client has gone."""
 
     is_lost = False
+    is_stuck = False  # in a fault that may go on for ever: the server does not wait for it
     working: asyncio.Task[Any] | None = None  # cancelled when the client goes
 
     def on_message_begin(self) -> None:
@@ -33,10 +34,6 @@ class Protocol(HttpToolsProtocol):
         if self.working is not None:
             self.working.cancel()
 
-    def write(self, data: bytes) -> None:
-        """Put bytes on the wire that are no answer of the application."""
-        self.transport.write(data)
-
     def reset(self) -> None:
         """End the connection with a TCP reset; what is not sent yet is dropped."""
         found = self.transport.get_extra_info("socket")
@@ -44,14 +41,31 @@ class Protocol(HttpToolsProtocol):
             found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
         self.transport.abort()
 
-    async def until_lost(self) -> None:
-        """Wait until the server knows: what is sent to a lost connection is dropped."""
+    async def cut(self) -> None:
+        """Reset the connection, and wait until uvicorn knows: it drops what is sent to a lost one."""
+        self.working = None  # the client has not gone, we have
+        self.reset()
+        await self._until_lost()
+
+    async def close(self) -> None:
+        """Send what is written, close, and wait until uvicorn knows."""
+        self.working = None
+        self.transport.close()
+        await self._until_lost()
+
+    async def _until_lost(self) -> None:
         while not self.is_lost:
             await asyncio.sleep(0.001)
 
 
 class Server(uvicorn.Server):
     """uvicorn's own, on one listener, which it can close for a while and open again on the same port."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Protocol) and connection.is_stuck:
+                connection.reset()
+        await super().shutdown(sockets)
 
     async def go_down(self) -> None:
         """Stop to listen, and cut every connection."""

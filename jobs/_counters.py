@@ -72,6 +72,7 @@ class Counters:
             "requests_by_status": dict(self.statuses),
             "faults_played": dict(sorted(self.faults.items())),
             "distinct_bodies": len(self.bodies),
+            "distinct_answers": self.answers - self.answered_again,
             "repeated_bodies": self.repeated_bodies,
             "answered_again": self.answered_again,
             "prompt_tokens": self.prompt_tokens,

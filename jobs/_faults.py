@@ -15,7 +15,7 @@ between `from_seconds` and `until_seconds` after the first request. A `rate` is 
 X-Request-Id, else its body) and how often this request has come: in every run, whatever the order of arrival, the same
 requests are struck at their first try, at their second, and so on, but none for ever. At most one of the faults with a
 rate strikes a request (`latency` apart), so the rates are exact and add up to 1 at most. Of several faults that strike,
-the first in the file is played.
+the first in the file is played, and it alone counts for its `times`.
 
 Kinds, with their keys (`?` marks those that may be left out):
 
@@ -44,6 +44,7 @@ from pathlib import Path
 from typing import Any
 
 from census.errors import ConfigError
+from conf import settings
 from jobs._shapes import SHAPES
 
 if sys.version_info >= (3, 11):
@@ -51,6 +52,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+ALL = Path("all")
 KEYS: Mapping[str, tuple[str, ...]] = {
     "status": ("status", "retry_after", "retry_after_date", "page"),
     "reset": ("after_share",),
@@ -129,9 +131,13 @@ class Bench:
 
 
 def read_faults(path: Path) -> Bench:
-    """Read a faults file, or raise `ConfigError` that names the file, the entry and the key."""
+    """Read a faults file, or raise `ConfigError` that names the file, the entry and the key.
+
+    `all`, unless there is such a file, is the packaged one with every fault at 5 %.
+    """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        packaged = path == ALL and not path.exists()
+        document = tomllib.loads(settings.text("faults_all.toml") if packaged else path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as TOML: {error}", path=path) from error
     for key in document:

@@ -75,6 +75,7 @@ def server_of(application: ChatApp) -> Server:
             interface="asgi3",
             log_level="warning",
             access_log=False,
+            proxy_headers=False,
             timeout_keep_alive=75,  # longer than a client's pauses, so that sockets are not closed under it
             timeout_graceful_shutdown=5,
         )

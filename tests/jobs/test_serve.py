@@ -8,17 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from census.errors import ConfigError, ModelError
+from census.errors import ModelError
 from jobs import _server_process, serve
-from jobs._fault_plan import FaultPlan
-from jobs._faults import Fault, read_faults
 
 MODEL = "povo-offline-writer"
 RECORD = """Escreva sobre esta pessoa.
@@ -174,43 +171,6 @@ def test_answers_come_without_the_40_ms_of_a_delayed_acknowledgement(url: str):
     assert time.monotonic() - started < 20 * 0.040
 
 
-def test_faults_come_by_number_and_end_when_told():
-    plan = FaultPlan((Fault("reset", every=3, times=2), Fault("latency", seconds=1.0, every=2)))
-    assert [[fault.kind for fault in plan.hits(number, 0)] for number in range(1, 10)] == [
-        [], ["latency"], ["reset"], ["latency"], [], ["reset", "latency"], [], ["latency"], [],
-    ]  # fmt: skip
-
-
-def test_faults_by_body_hit_the_same_bodies_in_any_order():
-    plan = FaultPlan((Fault("malformed", shape="not_json", every=5, by="body"),))
-    hit = {digest for digest in range(100) if plan.hits(1, digest)}
-    assert hit == {digest for digest in reversed(range(100)) if plan.hits(7, digest)} and len(hit) == 20
-
-
-@pytest.mark.parametrize(
-    ("text", "named"),
-    [
-        ("[[fault]]\nkind = 'status'\nstatus = 503\nevry = 7", "unknown key 'evry'"),
-        ("[[fault]]\nkind = 'reset'\nseconds = 1", "unknown key 'seconds'"),
-        ("[[fault]]\nkind = 'explode'", "kind is 'explode'"),
-        ("[[fault]]\nkind = 'status'", "needs status"),
-        ("[[fault]]\nkind = 'status'\nstatus = true", "status is True"),
-        ("[[fault]]\nkind = 'malformed'\nshape = 'round'", "shape is 'round'"),
-        ("[[fault]]\nkind = 'latency'\nseconds = -1", "seconds is -1"),
-        ("[[fault]]\nkind = 'reset'\nevery = 0", "every is 0"),
-        ("[fault]\nkind = 'reset'", "two brackets"),
-        ("[[faults]]\nkind = 'reset'", "unknown key 'faults'"),
-        ("[[fault]", "cannot be read as TOML"),
-    ],
-)
-def test_a_wrong_faults_file_names_the_file_and_the_key(tmp_path: Path, text: str, named: str):
-    path = tmp_path / "faults.toml"
-    path.write_text(text)
-    with pytest.raises(ConfigError) as caught:
-        read_faults(path)
-    assert named in str(caught.value) and str(path) in str(caught.value)
-
-
 def test_faults_are_played_to_whoever_asks(tmp_path: Path):
     path = tmp_path / "faults.toml"
     path.write_text(
@@ -227,16 +187,6 @@ def test_faults_are_played_to_whoever_asks(tmp_path: Path):
         with pytest.raises(requests.ConnectionError):
             ask(faulty)
         assert stats(faulty)["chat_requests"] == 3
-
-
-def test_slots_keep_the_others_waiting(tmp_path: Path):
-    path = tmp_path / "faults.toml"
-    path.write_text('[[fault]]\nkind = "slots"\nslots = 2\n[[fault]]\nkind = "latency"\nseconds = 0.1\n')
-    with _server_process.start(tmp_path / "serve.log", path) as narrow:
-        started = time.monotonic()
-        with ThreadPoolExecutor(6) as pool:
-            assert {response.status_code for response in pool.map(lambda _: ask(narrow), range(6))} == {200}
-        assert stats(narrow)["peak_running"] == 2 and time.monotonic() - started >= 0.3
 
 
 def test_the_server_ends_with_its_block(tmp_path: Path):
