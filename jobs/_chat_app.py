@@ -101,6 +101,9 @@ class ChatApp:
             self.counters.abandoned += connection.is_lost
             if not connection.is_lost:  # the server ends
                 await connection.cut()
+        except Exception:
+            status = 500  # what uvicorn makes of it
+            raise
         finally:
             connection.working = None
             self.counters.end(status, monotonic())
@@ -109,7 +112,8 @@ class ChatApp:
         """Meet the faults of this request, or answer it; gives the status that went out."""
         request = next((_hash(value) for name, value in scope["headers"] if name == b"x-request-id"), digest)
         tries = self.tries.get(request, 0)
-        self.tries[request] = tries + 1
+        if self.plan.faults:
+            self.tries[request] = tries + 1
         seconds = self._seconds()
         hits = self.plan.hits(self.counters.requests, digest, request=request, tries=tries, seconds=seconds)
         fault = next((fault for fault in hits if fault.kind != "latency"), None)

@@ -741,7 +741,9 @@ def person(
 def serve(
     port: Annotated[int, _option("--port", "Port; 0 takes a free one and prints it.", "N", "9100")] = 9100,
     host: Annotated[str, _option("--host", "Address to listen on.", "ADDRESS", "127.0.0.1")] = "127.0.0.1",
-    faults: Annotated[Path | None, _option("--faults", "TOML file of faults to play.", "FILE")] = None,
+    faults: Annotated[
+        Path | None, _option("--faults", "TOML file of faults to play; all: the packaged one.", "FILE")
+    ] = None,
 ) -> None:
     """Serve the offline writer as an OpenAI-compatible endpoint in the foreground, until Ctrl-C.
 
@@ -750,6 +752,20 @@ def serve(
       povo serve --port 9100
 
       povo run --set llm.endpoints=http://127.0.0.1:9100/v1    (in another terminal)
+
+    With --faults, it is the test bench of a client:
+
+      slots, queue, latency and token speed; an endpoint that goes and comes back;
+
+      429, 503, 500, reset, hang, drip, garbage, malformed, cut, empty, foreign
+
+      and wrong answers, by rate, by number or at a time.
+
+      `--faults all` plays the packaged conf/faults_all.toml, twelve classes at
+
+      5 % each: a file to copy from. jobs/_faults.py says what each key means.
+
+    /_stats and /metrics say what the server counted.
     """
 
     def work() -> int | None:

@@ -122,13 +122,21 @@ class Completions:
         for message in messages:
             text = message["content"]
             if message["role"] != "system":
-                total += len(self.encoding.encode_ordinary(text))
+                total += self._count(text)
             elif text in self.system_tokens:
                 total += self.system_tokens[text]
                 cached += self.system_tokens[text]
             else:
-                total += _remember(self.system_tokens, text, len(self.encoding.encode_ordinary(text)))
+                total += _remember(self.system_tokens, text, self._count(text))
         return total, cached
+
+    def _count(self, text: str) -> int:
+        try:
+            return len(self.encoding.encode_ordinary(text))
+        except ValueError as error:  # a million characters
+            raise Refused(
+                400, f"{error}: the maximum context length is {self.max_model_len} tokens.", "messages"
+            ) from error
 
     def _validator(self, schema: dict[str, Any]) -> Any:
         key = marshal.dumps(schema, 2)  # faster than JSON; version 2 has no references, so one schema is one key

@@ -1,7 +1,8 @@
 """Serve: the offline writer as a server on the loopback address, until Ctrl-C.
 
 The laptop run takes the same road as the cluster, with this server at its end; its texts are labelled with the name of
-the writer. With faults switched on (`jobs/_faults.py`), it is the test bench of the client.
+the writer. With faults switched on, it is the test bench of the client: `jobs/_faults.py` says what a faults file may
+hold, `jobs/_chat_app.py` what the server counts.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def serve(
     Args:
         port: 0 takes a free one.
         host: Any other address than the loopback one opens the server to the network.
-        faults: A faults file.
+        faults: A faults file; `all` is the packaged one.
         parent_pid: The server ends when this process does.
         writer: Makes the answers; the offline writer by default.
     """
@@ -108,7 +109,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m jobs.serve", description="The offline writer behind HTTP.")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free port")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
-    parser.add_argument("--faults", type=Path, default=None, help="a TOML file of faults to play")
+    parser.add_argument(
+        "--faults", type=Path, default=None, help="a TOML file of faults to play; all: the packaged one"
+    )
     parser.add_argument("--parent-pid", type=int, default=None, help="end when this process ends")
     options = parser.parse_args(argv)
     try:

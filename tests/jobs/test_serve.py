@@ -101,6 +101,8 @@ def test_a_text_longer_than_the_budget_is_cut_there(url: str):
         ({"model": "gpt-oss-120b"}, 404, "model"),
         ({"messages": []}, 400, "messages"),
         ({"messages": [{"role": "user", "content": 3}]}, 400, "messages"),
+        ({"messages": [{"role": "user", "content": "muito " * 140_000}]}, 400, "messages"),
+        ({"messages": [{"role": "user", "content": "muito " * 200_000}]}, 400, "messages"),
         ({"max_completion_tokens": 0}, 400, "max_completion_tokens"),
         ({"stream": True}, 400, "stream"),
         ({"n": 2}, 400, "n"),
