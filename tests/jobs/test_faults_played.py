@@ -233,12 +233,12 @@ def test_what_is_around_the_answer_can_be_spoilt_too(bench: Bench):
 
 
 def test_nobody_listens_while_the_endpoint_is_down_and_it_comes_back_on_its_port(bench: Bench):
-    url = bench(fault("down", from_seconds=0.4, until_seconds=1.2) + fault("latency", seconds=5, times=1, every=2))
+    url = bench(fault("down", from_seconds=1.5, until_seconds=3.0) + fault("latency", seconds=5, times=1, every=2))
     started = time.monotonic()
     assert ask(url).status_code == 200
     with pytest.raises(requests.ConnectionError):  # in flight when the listener goes
         ask(url)
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 5
     with pytest.raises(requests.ConnectionError) as refused:
         ask(url)
     assert isinstance(_root(refused.value), ConnectionRefusedError)
@@ -249,7 +249,7 @@ def test_nobody_listens_while_the_endpoint_is_down_and_it_comes_back_on_its_port
             break
         except requests.ConnectionError:
             time.sleep(0.05)
-    assert time.monotonic() - started >= 1.2
+    assert time.monotonic() - started >= 3.0
     found = stats(url)
     assert (found["faults_played"], found["requests_by_status"]) == ({"down": 1}, {"200": 2, "499": 1})
 
@@ -303,7 +303,7 @@ def test_all_faults_of_the_packaged_file_can_be_played_at_once(bench: Bench):
     assert counted(url, "in_flight", 0) == 0
     found = stats(url)
     assert len(outcomes) >= 320
-    assert len(found["faults_played"]) > 25 and {"200", "429", "503", "ConnectionError"} <= set(outcomes)
+    assert len(found["faults_played"]) > 20 and {"200", "429", "503", "ConnectionError"} <= set(outcomes)
     assert sum(found["requests_by_status"].values()) == found["chat_requests"]
     assert found["answered"] <= found["answers_written"] == found["distinct_answers"] + found["answered_again"]
 

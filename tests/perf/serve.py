@@ -3,7 +3,9 @@
 python tests/perf/serve.py [--connections 8] [--requests 6000] [--faults FILE]
 
 The CPU time is the server's own (`cpu_seconds` of `/_stats`), whatever else runs on the machine; 0.667 ms an answer are
-1,500 answers a second and core. The client is one process of raw sockets that keep their connection.
+1,500 answers a second and core. The client is one process of raw sockets that keep their connection. Without a file,
+the offline writer and the fixed one are measured; a file with `slots` also gives the share of capacity that was used,
+from the first of these requests to the last answer (`due_slot_seconds` over slots x seconds).
 """
 
 from __future__ import annotations
@@ -66,15 +68,20 @@ def main() -> None:
     parser.add_argument("--faults", type=Path, help="another faults file than none")
     asked = parser.parse_args()
     rows = []
-    for name, bodies in (("2 KB, no schema", plain_bodies), ("call 1", call1_bodies), ("call 2", call2_bodies)):
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            _server_process.start(Path(folder) / "serve.log", asked.faults) as url,
-        ):
-            rows.append((name, *measure(url, bodies(asked.requests), asked.connections)))
+    with tempfile.TemporaryDirectory() as folder:
+        fixed = Path(folder) / "fixed.toml"
+        fixed.write_text("[bench]\nanswer_bytes = 2400\n")
+        writers = [("file", asked.faults)] if asked.faults else [("offline", None), ("fixed", fixed)]
+        for writer, faults in writers:
+            for name, bodies in (("2 KB, no schema", plain_bodies), ("call 1", call1_bodies), ("call 2", call2_bodies)):
+                with _server_process.start(Path(folder) / "serve.log", faults) as url:
+                    rows.append((writer, name, *measure(url, bodies(asked.requests), asked.connections)))
     show(
         "Server of `povo serve`",
-        ("prompts", "bytes of prompt", "bytes of answer", "answers/s", "server CPU ms an answer", "answers/s and core"),
+        (
+            *("writer", "prompts", "bytes of prompt", "bytes of answer", "answers/s", "server CPU ms an answer"),
+            *("answers/s and core", "share of capacity"),
+        ),
         rows,
     )
 
@@ -87,17 +94,21 @@ def measure(url: str, bodies: Sequence[bytes], connections: int) -> tuple[object
         b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
         for body in bodies
     ]
-    send_all(port, requests[:200], connections)  # the lexicon is read, the schema compiled
+    warm = min(200, len(requests) // 10)
+    send_all(port, requests[:warm], min(warm, connections))  # the lexicon is read, the schema compiled
     before = stats(port)
     started = time.perf_counter()
-    received = send_all(port, requests[200:], connections)
+    received = send_all(port, requests[warm:], connections)
     seconds = time.perf_counter() - started
     after = stats(port)
     answers = after["answered"] - before["answered"]
     cpu = (after["cpu_seconds"] - before["cpu_seconds"]) / answers
     messages = json.loads(bodies[0])["messages"]
     prompt = sum(len(message["content"].encode()) for message in messages)
-    return prompt, received // answers, answers / seconds, 1000 * cpu, 1 / cpu
+    share: object = "-"
+    if after["slots"] is not None:
+        share = (after["due_slot_seconds"] - before["due_slot_seconds"]) / (after["slots"] * seconds)
+    return prompt, received // answers, answers / seconds, 1000 * cpu, 1 / cpu, share
 
 
 def send_all(port: int, requests: Sequence[bytes], connections: int) -> int:
