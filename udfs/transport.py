@@ -11,7 +11,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from census.errors import ConfigError, ModelError
-from udfs.endpoints import Dropped, TryFailed, Unreachable
+from udfs.retries import RULES, Dropped, TryFailed, Unreachable
 
 
 def open_session(*, hosts: int, sockets: int, verify: str | bool) -> requests.Session:
@@ -73,7 +73,7 @@ def _read_body(response: requests.Response, url: str, deadline: float, monotonic
         parts.append(part)
         if monotonic() > deadline:
             response.close()
-            raise TryFailed(f"{url} was still answering when the time was over")
+            raise TryFailed(f"{url} was still answering when the time was over", RULES["timeout"])
     parts.append(response.raw.read(decode_content=True))  # notes the end, which gives the socket back to the pool
     return b"".join(parts)
 
@@ -88,14 +88,14 @@ def _meaning(error: Exception, url: str, answered: bool) -> Exception:
     if isinstance(error, ValueError):  # requests' InvalidURL, InvalidHeader and their like
         return ModelError(f"no request can be sent to {url}: check llm.endpoints", endpoint=url)
     if isinstance(error, requests.ConnectTimeout):
-        return Unreachable(f"nobody answers at {url} (no connection in time)", counts=False)
+        return Unreachable(f"nobody answers at {url} (no connection in time)")
     if _cause(error, urllib3.exceptions.NewConnectionError):
         why = "connection refused" if _cause(error, ConnectionRefusedError) else "no such host or no route to it"
-        return Unreachable(f"nobody answers at {url} ({why})", counts=False)
+        return Unreachable(f"nobody answers at {url} ({why})")
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
-        return TryFailed(f"{url} did not answer in time")
+        return TryFailed(f"{url} did not answer in time", RULES["timeout"])
     if answered:
-        return TryFailed(f"{url} broke off in the middle of its answer")
+        return TryFailed(f"{url} broke off in the middle of its answer", RULES["broken off"])
     return Dropped(f"{url} closed the connection without an answer")
 
 

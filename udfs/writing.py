@@ -16,7 +16,9 @@ from datetime import datetime, timezone
 from typing import Any, Literal, Protocol
 
 from census.errors import ModelError, TransientModelError
-from udfs.client import ClientStopped, Completion, RequestRejected
+from udfs.client import ClientStopped
+from udfs.completion import Completion
+from udfs.retries import RequestRejected
 
 POLL_SECONDS = 0.25  # how soon a dead parent or a stop is noticed
 

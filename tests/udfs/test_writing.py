@@ -60,7 +60,13 @@ class Bench:
 
     def outcomes(self, records: Any, *, threads: int = 4, **changes: Any) -> Iterator[Outcome]:
         settings = ClientSettings(
-            (self.url,), MODEL, threads=threads, backoff_base_seconds=0.01, start_unreachable_seconds=0.2, max_tries=12
+            (self.url,),
+            MODEL,
+            threads=threads,
+            backoff_base_seconds=0.01,
+            start_unreachable_seconds=0.2,
+            max_tries=12,
+            retry_budget_share=changes.pop("retry_budget_share", 0.1),
         )
         with JournalWriter(self.folder, "run1", 0) as journal:
             yield from write_partition(
@@ -161,7 +167,7 @@ def test_temporary_failures_of_every_kind_lose_no_record(bench: Callable[..., Be
         'kind = "reset"\nevery = 11',
         'kind = "status"\nstatus = 429\nevery = 13\nretry_after = 0.01',
     )
-    outcomes = made.write((pending(number) for number in range(60)), threads=8)
+    outcomes = made.write((pending(number) for number in range(60)), threads=8, retry_budget_share=1.0)
     assert {o.status for o in outcomes} == {"complete"}
     assert len(made.stored()) == 120 and stats(made.url)["answered_again"] == 0
 
