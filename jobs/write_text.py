@@ -11,7 +11,7 @@ import math
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,13 @@ from census.errors import ConfigError, ModelError
 from conf.settings import Config
 from jobs import _cli, _journal, _locks, _runlog, _server_process, _states, _text_inputs
 from jobs._runlog import RunReport
-from udfs.answers import Answer, Requests, Walker
+from udfs.answers import Requests, Walk, Walker
 from udfs.client import ChatClient, ClientSettings, check_model
 from udfs.hints import Hints
 from udfs.journal import JournalWriter, journal_files
 from udfs.parsing import Bounds
-from udfs.writing import KnownAnswer, Labels, PendingCall, PendingRecord, RenderedCall, write_partition
+from udfs.task_figures import TaskFigures, figures_path
+from udfs.writing import Labels, PendingRecord, TaskLimits, write_partition
 
 _OUTCOME = (
     "uf string, status string, reason string, "
@@ -54,7 +55,7 @@ class Asking:
     fsync_seconds: float
     roll_bytes: int
     run_id: str
-    threads: int
+    limits: TaskLimits
 
 
 def run(spark: SparkSession, config: Config) -> RunReport:
@@ -97,6 +98,7 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
             "read_timeout_seconds": llm.read_timeout_seconds,
             "deadline_seconds": llm.deadline_seconds,
             "max_tries": llm.max_tries,
+            "retry_budget_share": llm.retry_budget_share,
             "ca_bundle": llm.ca_bundle,
         },
         api_key_env=llm.api_key_env,
@@ -107,7 +109,11 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
         fsync_seconds=config.journal.fsync_seconds,
         roll_bytes=config.journal.roll_bytes,
         run_id=_locks.run_id(),
-        threads=max(math.ceil(llm.max_in_flight / tasks), 1),
+        limits=TaskLimits(
+            threads=max(math.ceil(llm.max_in_flight / tasks), 1),
+            content_retries=llm.content_retries,
+            token_cap=math.ceil(llm.max_tokens_total / tasks),
+        ),
     )
     check_model(_client_settings(asking))
     report.require_row()
@@ -137,6 +143,10 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
     report.rows_out = sum(row["calls"] or 0 for row in sums)
     report.prompt_tokens = sum(row["prompt_tokens"] or 0 for row in sums)
     report.completion_tokens = sum(row["completion_tokens"] or 0 for row in sums)
+    # The answers are stored by now: a further run asks for the rest only.
+    for ended in (row for row in sums if row["status"] in ("stopped", "capped")):
+        left = sum(row["records"] for row in sums if row["status"] == ended["status"])
+        raise ModelError(f"write_text: {left:,} of {report.rows_in:,} records were not asked: {ended['reason']}")
     failed = [row for row in sums if row["status"] == "failed"]
     if failed:
         lost = sum(row["records"] for row in failed)
@@ -157,8 +167,9 @@ def _asker(asking: Asking) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.R
         task, attempt = (context.partitionId(), context.attemptNumber()) if context else (0, 0)
         walker = Walker(asking.requests, asking.bounds)
         labels = Labels(asking.run_id, asking.requests.model, asking.requests.prompts.version)
+        folder, figures = Path(asking.journal), TaskFigures()
         with JournalWriter(
-            Path(asking.journal),
+            folder,
             asking.run_id,
             task,
             attempt,
@@ -168,12 +179,12 @@ def _asker(asking: Asking) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.R
             try:
                 for outcome in write_partition(
                     _pending(batches, asking, walker),
-                    open_client=lambda: ChatClient(_client_settings(asking)),
-                    render_call=_renderer(asking.requests),
-                    parse_call1=lambda content, finish: walker.parse(1, Answer(content, finish)).answer,
+                    open_client=lambda: ChatClient(_client_settings(asking), figures=figures),
                     journal=journal,
                     labels=labels,
-                    threads=asking.threads,
+                    limits=asking.limits,
+                    figures=figures,
+                    figures_file=figures_path(folder, asking.run_id, task, attempt),
                 ):
                     yield pa.RecordBatch.from_pylist(
                         [
@@ -206,25 +217,15 @@ def _pending(batches: Iterator[pa.RecordBatch], asking: Asking, walker: Walker) 
     """Records that lack an answer, with the attempt to make; complete ones are passed over."""
     for batch in batches:
         for person, answers, rejections in _text_inputs.people(batch, asking.hints):
-            verdict = walker.walk(person, answers, rejections)
-            if verdict.missing is None:
-                continue
-            known = {key: KnownAnswer(answer.content, answer.finish_reason) for key, answer in answers.items()}
-            first, second = (PendingCall(attempt, known, problems) for attempt, problems in verdict.plan)
-            yield PendingRecord(person["uuid"], person["uf"], person, first, second)
-
-
-def _renderer(requests: Requests) -> Callable[[PendingRecord, int, Mapping[str, Any] | None], RenderedCall]:
-    def render(record: PendingRecord, call: int, call1_answer: Mapping[str, Any] | None) -> RenderedCall:
-        pending = record.call1 if call == 1 else record.call2
-        which: Any = call
-        return RenderedCall(*requests.render(record.person, which, pending.attempt, call1_answer, pending.problems))
-
-    return render
+            walk = Walk(walker, person, answers, rejections)
+            if walk.ask is not None:
+                yield PendingRecord(person["uuid"], person["uf"], walk)
 
 
 def _client_settings(asking: Asking) -> ClientSettings:
-    return ClientSettings(**asking.client, api_key=os.environ.get(asking.api_key_env) or None, threads=asking.threads)
+    return ClientSettings(
+        **asking.client, api_key=os.environ.get(asking.api_key_env) or None, threads=asking.limits.threads
+    )
 
 
 def _model_error(error: PySparkException) -> Exception:

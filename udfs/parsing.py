@@ -200,11 +200,23 @@ def _first_error(schema_validator: SchemaValidator, value: Any) -> tuple[ReasonC
     return ReasonCode.SCHEMA, f"{path}: {message}"[:200].removeprefix(": ")
 
 
+class _Folded(dict[int, str | None]):
+    """Per character of a decomposed text: letters and digits as they are, no accents, anything else a space."""
+
+    def __missing__(self, code: int) -> str | None:
+        character = chr(code)
+        is_kept = character in "abcdefghijklmnopqrstuvwxyz0123456789"
+        self[code] = None if unicodedata.combining(character) else character if is_kept else " "
+        return self[code]
+
+
+_FOLDED = _Folded()
+
+
 @lru_cache(maxsize=65536)
 def fold(text: str) -> str:
     """Lower case without accents, anything but letters and digits as one space: for comparing words."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join(re.sub(r"[^a-z0-9]+", " ", "".join(c for c in plain if not unicodedata.combining(c))).split())
+    return " ".join(unicodedata.normalize("NFKD", text.casefold()).translate(_FOLDED).split())
 
 
 def _folded_texts(texts: Iterable[str]) -> str:
@@ -266,12 +278,20 @@ def _list_fault(items: Any, bounds: Bounds) -> str | None:
 def check_record(
     call1: Mapping[str, Any], call2: Mapping[str, Any], person: Mapping[str, Any], bounds: Bounds = DEFAULT_BOUNDS
 ) -> list[Problem]:
-    """What is wrong with the two answers of a record; the municipality must be in the ten texts taken together."""
-    problems = check_call(1, call1, person, bounds) + check_call(2, call2, person, bounds)
+    """What is wrong with the two answers of a record: each of them, and both together."""
+    return [
+        *check_call(1, call1, person, bounds),
+        *check_call(2, call2, person, bounds),
+        *check_together(call1, call2, person),
+    ]
+
+
+def check_together(call1: Mapping[str, Any], call2: Mapping[str, Any], person: Mapping[str, Any]) -> list[Problem]:
+    """What only both answers tell: the municipality must be in the ten texts taken together."""
     municipality = str(person.get("municipality_name") or "")
     if municipality and not _has_words(_folded_texts(record_texts(call1, call2)), fold(municipality)):
-        problems.append(Problem(1, ReasonCode.MUNICIPALITY_MISSING, municipality))
-    return problems
+        return [Problem(1, ReasonCode.MUNICIPALITY_MISSING, municipality)]
+    return []
 
 
 def record_texts(call1: Mapping[str, Any], call2: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ import re
 import threading
 from bisect import bisect_left
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,11 @@ class TaskFigures:
         with self._lock:
             self._waiting = records
 
+    def over(self) -> None:
+        """Note that nothing is in flight or waits any more."""
+        with self._lock:
+            self._in_flight = self._limit = self._waiting = 0
+
     @property
     def tokens(self) -> int:
         """Prompt and completion tokens of all answers."""
@@ -104,7 +110,9 @@ def write_figures(path: Path, figures: TaskFigures, now: float) -> None:
     """Replace the file in one step, so that a reader never sees half of it; a full disk is no reason to stop."""
     fresh = path.with_suffix(".tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         fresh.write_text(json.dumps(figures.snapshot(now)), encoding="utf-8")
         os.replace(fresh, path)
     except OSError:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):
+            fresh.unlink()

@@ -52,7 +52,9 @@ def test_a_quantile_is_the_upper_bound_of_its_class():
 
 
 def test_a_file_that_cannot_be_written_stops_nothing(tmp_path: Path):
-    write_figures(tmp_path / "nowhere" / "figures-a-0-0.json", filled(), 0.0)
+    (tmp_path / "journal").write_text("in the way")
+    write_figures(figures_path(tmp_path / "journal", "run", 0, 0), filled(), 0.0)
+    assert (tmp_path / "journal").read_text() == "in the way"
 
 
 def test_a_reader_never_sees_half_a_file_and_threads_lose_no_count(tmp_path: Path):
