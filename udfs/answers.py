@@ -149,8 +149,10 @@ class Walker:
             answer = yield Ask(1, attempt, key, body, None, missing)
             first, found = self._evaluate(person, 1, attempt, key, answer, stored)
             refused += found
+            source = (key, answer.writer)
+            del body, answer, missing  # a thousand records in flight would keep them through their second call
             if first is not None and not found:
-                verdict = yield from self._personas_steps(person, plan, (key, answer.writer), first, stored, refused)
+                verdict = yield from self._personas_steps(person, plan, source, first, stored, refused)
                 if verdict is not None:
                     return verdict
                 found = [r for r in refused if r.request_key == key]
@@ -161,7 +163,7 @@ class Walker:
         self,
         person: Mapping[str, Any],
         plan1: Plan,
-        source1: tuple[str, str],
+        source: tuple[str, str],
         first: dict[str, Any],
         stored: Sequence[Rejection],
         refused: list[Rejection],
@@ -169,10 +171,10 @@ class Walker:
         """The second call given an accepted first one; None when only both together show what is wrong with call 1.
 
         Args:
-            source1: Request key and writer of the first answer.
+            source: Request key and writer of the first answer.
             refused: What is rejected is added.
         """
-        key1, writer1 = source1
+        key1, writer1 = source
         attempt = 1
         problems: tuple[str, ...] = ()
         while True:

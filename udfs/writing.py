@@ -292,7 +292,7 @@ class _Work:
                 return
 
     def _write_record(self, record: PendingRecord) -> Outcome:
-        sent: list[Completion | None] = []  # None: sent, but no answer came
+        sent: list[tuple[int, int, int]] = []  # prompt, cached and completion tokens; zeros if no answer came
         calls: Counter[int] = Counter()
         try:
             while (ask := record.walk.ask) is not None:
@@ -319,7 +319,7 @@ class _Work:
         assert self._end_of_asking is not None
         return self._end_of_asking
 
-    def _answer(self, record: PendingRecord, ask: Ask, sent: list[Completion | None]) -> Answer:
+    def _answer(self, record: PendingRecord, ask: Ask, sent: list[tuple[int, int, int]]) -> Answer:
         """A new answer, which is stored before it is returned."""
         if self._stopped.is_set():
             raise ClientStopped("the work was stopped; nothing more is sent")
@@ -328,10 +328,10 @@ class _Work:
         cap = self._limits.token_cap
         if cap and self._figures.tokens >= cap:
             raise self._end_asking("capped", f"the cap of {cap:,} tokens of this task is reached")
-        sent.append(None)
+        sent.append((0, 0, 0))
         completion = self._client.complete(ask.body, f"{record.uuid}-{ask.call}-{ask.attempt}")
         self._journal.append(_journal_row(record, ask, completion, self._labels))
-        sent[-1] = completion
+        sent[-1] = (completion.prompt_tokens, completion.cached_tokens, completion.completion_tokens)
         return Answer(completion.content, completion.finish_reason, completion.model)
 
 
@@ -362,15 +362,8 @@ def _journal_row(record: PendingRecord, ask: Ask, answer: Completion, labels: La
     }
 
 
-def _outcome(record: PendingRecord, sent: Sequence[Completion | None], status: Status, reason: str | None) -> Outcome:
-    answered = [completion for completion in sent if completion is not None]
-    return Outcome(
-        uuid=record.uuid,
-        uf=record.uf,
-        calls_sent=len(sent),
-        status=status,
-        reason=reason,
-        prompt_tokens=sum(completion.prompt_tokens for completion in answered),
-        cached_tokens=sum(completion.cached_tokens for completion in answered),
-        completion_tokens=sum(completion.completion_tokens for completion in answered),
-    )
+def _outcome(
+    record: PendingRecord, sent: Sequence[tuple[int, int, int]], status: Status, reason: str | None
+) -> Outcome:
+    prompt, cached, completion = (sum(tokens) for tokens in zip((0, 0, 0), *sent, strict=True))
+    return Outcome(record.uuid, record.uf, len(sent), status, reason, prompt, cached, completion)

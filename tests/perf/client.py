@@ -16,6 +16,7 @@ Each run is a process of its own with a server of its own. All counts are the se
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import resource
 import subprocess
@@ -225,11 +226,12 @@ def child(client: str, folder: Path, threads: int, calls: int, urls: tuple[str, 
     else:
         for status in ours(folder, threads, calls // 2, urls, limits, in_flight):
             statuses[status] = statuses.get(status, 0) + 1
-        stored = [row["request_key"] for path in journal_files(folder / "journal") for row in read_journal(path)]
-        statuses["answers stored"], statuses["stored twice"] = len(stored), len(stored) - len(set(stored))
-    seconds = time.perf_counter() - started
+    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    told = Told(seconds, time.process_time() - cpu, limits, in_flight, before_mib, peak_mib, statuses)
+    if client == "ours":
+        stored = [row["request_key"] for path in journal_files(folder / "journal") for row in read_journal(path)]
+        statuses |= {"answers stored": len(stored), "stored twice": len(stored) - len(set(stored))}
+    told = Told(seconds, cpu_seconds, limits, in_flight, before_mib, peak_mib, statuses)
     print(json.dumps(vars(told)))
 
 
@@ -290,7 +292,7 @@ def ours(
 
 
 def person(number: int) -> dict[str, Any]:
-    return {**PERSON, "uuid": f"{number:032x}", "uf": "SE"}
+    return {**PERSON, "uuid": hashlib.md5(str(number).encode()).hexdigest(), "uf": "SE"}
 
 
 def rss_mib() -> float:
