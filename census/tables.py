@@ -394,6 +394,13 @@ OCCUPATION = Table(
         Column("positions", _S, "Positions that may have it, joined by `;`; null: any.", required=False),
         Column("only_sex", _S, "Sex that the title names; null: both.", required=False),
         Column("weight_factor", _D, "1, or less for titles that are rare or out of use.", "weight_factor > 0"),
+        Column(
+            "era",
+            _S,
+            "past: out of use today, not in the jobs of who is old now; new: not known to them. Null: any time.",
+            f"era IS NULL OR {_in('era', codes.TITLE_ERAS)}",
+            required=False,
+        ),
     ),
     key=("occupation_cbo", "occupation_cod"),
     partition_by=(),
