@@ -4,7 +4,8 @@ Its own figures, `/_stats`, are the judge of the client (requests that got no st
 
     chat_requests, requests_by_status, in_flight, peak_in_flight
     answers_written    from here on an answer is paid; `answered` are those sent to the end, with status 200
-    answered_again     answers to a body that had one already: somebody would have paid twice
+    answered_again     answers to a body that had one already: somebody would have paid twice; the rest are
+                       `distinct_answers`. `distinct_bodies` and `repeated_bodies` count requests, answered or not
     abandoned          requests whose client went away before the answer was sent
     faults_played      by name, such as `status 503` or `malformed english`; `queue full` where max_queued was reached
     running, waiting   now and at their peak, as vLLM means them: requests in a slot, and in the queue for one

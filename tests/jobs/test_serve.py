@@ -127,6 +127,16 @@ def test_a_body_that_is_no_request_is_refused(url: str, body: bytes):
     assert response.status_code == 400 and response.json()["error"]["type"] == "BadRequestError"
 
 
+def test_what_is_not_there_is_said_so(url: str):
+    root = url.removesuffix("/v1")
+    unknown = requests.get(f"{root}/v1/embeddings", timeout=5)
+    wrong = requests.get(f"{url}/chat/completions", timeout=5)
+    assert (unknown.status_code, wrong.status_code) == (404, 405)
+    assert "/v1/embeddings" in unknown.json()["error"]["message"]
+    head = requests.head(f"{url}/models", timeout=5)
+    assert (head.status_code, head.content) == (200, b"") and int(head.headers["Content-Length"]) > 100
+
+
 def test_a_message_may_come_in_parts(url: str):
     half = len(RECORD) // 2
     parts = [{"type": "text", "text": RECORD[:half]}, {"type": "text", "text": RECORD[half:]}]
