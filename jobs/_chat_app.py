@@ -7,7 +7,8 @@ Its own figures, `/_stats`, are the judge of the client (requests that got no st
     answered_again     answers to a body that had one already: somebody would have paid twice; the rest are
                        `distinct_answers`. `distinct_bodies` and `repeated_bodies` count requests, answered or not
     abandoned          requests whose client went away before the answer was sent
-    faults_played      by name, such as `status 503` or `malformed english`; `queue full` where max_queued was reached
+    faults_played      by name, such as `status 503` or `malformed english`; `queue full` where max_queued was reached;
+                       `down in flight`: requests that were cut when the endpoint went down
     running, waiting   now and at their peak, as vLLM means them: requests in a slot, and in the queue for one
     seconds            from the first request to the last answer
     busy_slot_seconds  time that slots were taken; over `offered_slot_seconds` (slots x time) the share of capacity used
@@ -99,8 +100,11 @@ class ChatApp:
             status = full.slots.status or QUEUE_FULL
             await _send(send, status, *_page(full.slots, status, "The queue of this server is full."))
         except asyncio.CancelledError:
-            self.counters.abandoned += connection.is_lost
-            if not connection.is_lost:  # the server ends
+            if connection.is_reset:
+                self.counters.faults["down in flight"] += 1
+            elif connection.is_lost:
+                self.counters.abandoned += 1
+            else:  # the server ends
                 await connection.cut()
         except Exception:
             status = 500  # what uvicorn makes of it

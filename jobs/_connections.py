@@ -21,6 +21,7 @@ class Protocol(HttpToolsProtocol):
     """uvicorn's own; the application finds it in the scope as `connection` and learns when the client has gone."""
 
     is_lost = False
+    is_reset = False  # by us, not by the client
     is_stuck = False  # in a fault that may go on for ever: the server does not wait for it
     working: asyncio.Task[Any] | None = None  # cancelled when the client goes
 
@@ -36,6 +37,7 @@ class Protocol(HttpToolsProtocol):
 
     def reset(self) -> None:
         """End the connection with a TCP reset; what is not sent yet is dropped."""
+        self.is_reset = True
         found = self.transport.get_extra_info("socket")
         if found is not None and not self.transport.is_closing():
             found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
