@@ -33,6 +33,21 @@ Kinds, with their keys (`?` marks those that may be left out):
     slots      slots (requests worked on at once, the others wait), max_queued? (how many may wait; beyond them status?,
                503 by default, with retry_after?); the last entry whose time has come holds
     tokens     per_second? (of all answers together), each_per_second? (of one answer)
+
+So 64 slots, halved after ten seconds, under answers of two seconds, are:
+
+    [[fault]]
+    kind = "slots"
+    slots = 64
+
+    [[fault]]
+    kind = "slots"
+    slots = 32
+    from_seconds = 10
+
+    [[fault]]
+    kind = "latency"
+    seconds = 2
 """
 
 from __future__ import annotations
@@ -157,6 +172,7 @@ def read_faults(path: Path) -> Bench:
     _check_values(bench, f"{path}: bench")
     faults = tuple(_fault(entry, f"{path}: fault {number}") for number, entry in enumerate(entries, start=1))
     _check_rates(faults, path)
+    _check_downs(faults, path)
     return Bench(faults, **bench)
 
 
@@ -219,6 +235,16 @@ def _check_rates(faults: Sequence[Fault], path: Path) -> None:
         if total > 1 + 1e-9:
             raise ConfigError(
                 f"{path}: the rates of the faults at {begin:g} s add up to {total:g}, but must to 1 at most", key="rate"
+            )
+
+
+def _check_downs(faults: Sequence[Fault], path: Path) -> None:
+    """One listener cannot go down twice at a time."""
+    downs = sorted((fault for fault in faults if fault.kind == "down"), key=lambda fault: fault.from_seconds)
+    for earlier, later in zip(downs, downs[1:], strict=False):
+        if earlier.is_on(later.from_seconds):
+            raise ConfigError(
+                f"{path}: two down overlap at {later.from_seconds:g} s; let one end before the next", key="from_seconds"
             )
 
 

@@ -10,6 +10,8 @@ from census.errors import ConfigError
 from jobs._faults import KEYS, read_faults
 from jobs._shapes import SHAPES
 
+DOWN = "[[fault]]\nkind = 'down'\nfrom_seconds = {}\nuntil_seconds = {}\n"
+
 
 def read(tmp_path: Path, text: str):
     path = tmp_path / "faults.toml"
@@ -51,6 +53,7 @@ def read(tmp_path: Path, text: str):
         ("[[fault]]\nkind = 'tokens'", "needs per_second or each_per_second"),
         ("[[fault]]\nkind = 'tokens'\nper_second = 0", "per_second is 0"),
         ("[[fault]]\nkind = 'reset'\nrate = 0.6\n[[fault]]\nkind = 'hang'\nrate = 0.6", "at 0 s add up to 1.2"),
+        (f"{DOWN.format(1, 5)}{DOWN.format(3, 4)}", "two down overlap at 3 s"),
         ("[fault]\nkind = 'reset'", "two brackets"),
         ("[[bench]]\nseed = 1", "[bench] with one bracket"),
         ("[bench]\nsed = 1", "bench: unknown key 'sed'; it takes seed"),

@@ -30,6 +30,7 @@ from jobs import _server_process, _text_inputs
 from udfs import offline_writer, prompts
 
 PERSON = {
+    "uuid": "0" * 32,
     "first_name": "Josefa",
     "middle_name": "Maria",
     "last_name": "dos Santos",
