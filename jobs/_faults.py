@@ -56,6 +56,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -241,7 +242,7 @@ def _check_rates(faults: Sequence[Fault], path: Path) -> None:
 def _check_downs(faults: Sequence[Fault], path: Path) -> None:
     """One listener cannot go down twice at a time."""
     downs = sorted((fault for fault in faults if fault.kind == "down"), key=lambda fault: fault.from_seconds)
-    for earlier, later in zip(downs, downs[1:], strict=False):
+    for earlier, later in pairwise(downs):
         if earlier.is_on(later.from_seconds):
             raise ConfigError(
                 f"{path}: two down overlap at {later.from_seconds:g} s; let one end before the next", key="from_seconds"
