@@ -23,6 +23,7 @@ from census.errors import ConfigError, ModelError, TransientModelError
 from udfs import transport
 from udfs.completion import Completion, read_completion
 from udfs.endpoints import Endpoints, Lease, NoMoreTurns
+from udfs.hedging import Hedger
 from udfs.polling import Poller
 from udfs.retries import (
     Dropped,
@@ -36,6 +37,7 @@ from udfs.retries import (
     rule_of_status,
 )
 from udfs.task_figures import TaskFigures
+from udfs.transport import Cut
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,7 @@ class ClientSettings:
         ca_bundle: A PEM file of further certificate authorities; TLS is verified with or without it.
         threads: Requests in flight at most; the pool keeps as many sockets.
         start_in_flight: Requests in flight at each endpoint to begin with (see `udfs/limits.py`).
+        hedge: Ask twice for answers that take unusually long (see `udfs/hedging.py`).
     """
 
     endpoints: tuple[str, ...]
@@ -85,6 +88,7 @@ class ClientSettings:
     ca_bundle: str = ""
     threads: int = 32
     start_in_flight: int = 32
+    hedge: bool = False
 
     def __post_init__(self) -> None:
         if not self.endpoints:
@@ -141,6 +145,7 @@ class ChatClient:
         # Of its own, so that a queue is told even when every socket is in use.
         self._polling = _open_session(settings)
         self._poller = Poller(self._endpoints, self._polling, settings.model, _headers(settings))
+        self._hedger = Hedger(self._endpoints, self._figures, monotonic) if settings.hedge else None
         self._timeouts = _timeouts(settings)
         # Preparing a request costs more than sending it: done once for each endpoint, copied for each request.
         self._prepared = {
@@ -164,6 +169,8 @@ class ChatClient:
         One thread a task calls it, besides those that ask.
         """
         self._poller.poll()
+        if self._hedger:
+            self._hedger.poll()
         self._note_flow()
         return RAMP_SECONDS if self._endpoints.is_ramping else POLL_SECONDS
 
@@ -195,7 +202,14 @@ class ChatClient:
                     deadline += lease.waited_seconds  # waiting for a turn is not the server's time
                     if failure is not None:
                         self._figures.retried(failure.rule.failure_class.value)
-                    return self._try(lease, body, request_id, tries, deadline)
+                    answer = self._try(lease, body, request_id, tries, deadline)
+                self._figures.answered(
+                    answer.latency_ms,
+                    prompt=answer.prompt_tokens,
+                    cached=answer.cached_tokens,
+                    completion=answer.completion_tokens,
+                )
+                return answer
             except Dropped as dropped:
                 failure = dropped
                 if not reconnected:  # most likely a kept socket that the server had closed: a fresh one, at once
@@ -254,13 +268,21 @@ class ChatClient:
             raise ClientStopped("the client was stopped; nothing more is sent")
 
     def _try(self, lease: Lease, body: bytes, request_id: str, tries: int, deadline: float) -> Completion:
+        def send(lease: Lease, cut: Cut | None = None) -> Completion:
+            return self._send(lease, body, request_id, tries, deadline, cut)
+
+        return self._hedger.run(lease, send) if self._hedger else send(lease)
+
+    def _send(
+        self, lease: Lease, body: bytes, request_id: str, tries: int, deadline: float, cut: Cut | None
+    ) -> Completion:
         url, started = lease.endpoint.url, self._monotonic()
         request = self._prepared[url].copy()
         request.body = body
         request.headers["Content-Length"] = str(len(body))
         request.headers["X-Request-Id"] = request_id
         status, headers, raw = transport.exchange(
-            self._session, request, url, self._timeouts, deadline=deadline, monotonic=self._monotonic
+            self._session, request, url, self._timeouts, deadline=deadline, monotonic=self._monotonic, cut=cut
         )
         if status != 200:
             raise _refusal(status, headers, raw, url, self._settings, self._wall())
@@ -269,12 +291,6 @@ class ChatClient:
             raw, url=url, model=self._settings.model, latency_ms=round(seconds * 1000), tries=tries
         )
         lease.answered(seconds, answer.completion_tokens)
-        self._figures.answered(
-            seconds * 1000,
-            prompt=answer.prompt_tokens,
-            cached=answer.cached_tokens,
-            completion=answer.completion_tokens,
-        )
         return answer
 
 

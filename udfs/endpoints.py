@@ -97,7 +97,12 @@ class Endpoints:
         Raises:
             NoMoreTurns: `close` was called.
         """
-        lease = self._take()
+        with self.held(self._take()) as lease:
+            yield lease
+
+    @contextmanager
+    def held(self, lease: Lease) -> Iterator[Lease]:
+        """A turn that was taken already; what is raised within is noted against the endpoint."""
         failure: TryFailed | None = None
         try:
             yield lease
@@ -107,6 +112,17 @@ class Endpoints:
         finally:
             with self._turn:
                 self._give_back(lease, failure)
+
+    def spare(self, elsewhere: str, most_load: float) -> Lease | None:
+        """A turn that takes nobody's place, at another endpoint than `elsewhere` if there is one; or None."""
+        with self._turn:
+            now = self._monotonic()
+            idle = [e for e in self._all if e.closed and e.hold_until <= now and e.load < most_load]
+            if not idle:
+                return None
+            endpoint = min(idle, key=lambda e: (e.url == elsewhere, e.load))
+            endpoint.in_flight += 1
+            return Lease(endpoint, endpoint.limit.ticket(endpoint.in_flight), 0.0)
 
     def _take(self) -> Lease:
         with self._turn:

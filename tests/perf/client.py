@@ -3,8 +3,8 @@
 python tests/perf/client.py [capacity settle halved dead memory] [--seconds 60]
 
 capacity: 512 slots, answers of 2 s; share of the slots that was used from the first request to the last answer, and
-          CPU time of the process for each request: prompts, HTTP, parsing, checks and journal in ours, HTTP alone in the
-          bare loop, which has as many threads as the server has slots
+          CPU time of the process for each request: prompts, HTTP, parsing, checks and journal in ours, HTTP alone in
+          the bare loop, which has as many threads as the server has slots
 settle:   64 slots, answers of 0.2 s, 512 threads; the limit, and the share of the slots after the first quarter
 halved:   the same, 32 slots from the middle on
 dead:     one of three endpoints is down for 5 s; what that costs over the same run without it
