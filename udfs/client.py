@@ -42,7 +42,7 @@ from udfs.transport import Cut
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
-RAMP_SECONDS = 0.2  # until the first sign of overload: a cluster is not kept idle for as long as an answer takes
+RAMP_SECONDS = 0.1  # until the first sign of overload: a cluster is not kept idle for as long as an answer takes
 
 
 class ClientStopped(ModelError):

@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -321,7 +322,7 @@ def render(
         if call == 1
         else (prompts.personas_system, prompts.personas_schema)
     )
-    compact = json.dumps(json.loads(schema), ensure_ascii=False, separators=(",", ":"))
+    compact = _compact(schema)
     parts: list[str] = []
     if call == 2:
         if call1_answer is None:
@@ -335,6 +336,11 @@ def render(
         {"role": "system", "content": f"{system.strip()}\n\n{SCHEMA_HEADER}\n{compact}"},
         {"role": "user", "content": "\n\n".join(parts)},
     ]
+
+
+@lru_cache(maxsize=8)
+def _compact(schema: str) -> str:
+    return json.dumps(json.loads(schema), ensure_ascii=False, separators=(",", ":"))
 
 
 def _canonical(value: Any) -> bytes:

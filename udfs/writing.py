@@ -26,6 +26,7 @@ from udfs.retries import FailureClass, RequestRejected, RetryBudgetSpent
 from udfs.task_figures import TaskFigures, write_figures
 
 POLL_SECONDS = 0.25  # how soon a dead parent or a stop is noticed
+FIRST_POLL_SECONDS = 0.1
 FIGURES_SECONDS = 1.0
 AHEAD_RECORDS = 32
 STACK_BYTES = 1 << 20  # a thousand threads of the usual 8 MiB are more address space than some containers give
@@ -246,7 +247,7 @@ class _Work:
 
     def _poll(self) -> None:
         """Look at the endpoints and tell the figures, in a thread of its own."""
-        pause, noted = POLL_SECONDS, 0.0
+        pause, noted = FIRST_POLL_SECONDS, 0.0
         while not self._stopped.wait(pause):
             try:
                 pause = self._client.poll()

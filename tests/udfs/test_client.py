@@ -56,9 +56,9 @@ class Time:
 
 
 @contextmanager
-def raw_server(*answers: bytes) -> Iterator[str]:
+def raw_server(*answers: bytes, port: int = 0) -> Iterator[str]:
     """A server that gives each connection the next of these byte strings, then hangs up; the last one for ever."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
 
     def run() -> None:
         left = list(answers)
@@ -307,6 +307,21 @@ def test_requests_go_to_the_endpoint_that_works(model_server: StartServer, chat_
     for number in range(40):
         assert client.complete(chat_body(str(number)), "a").endpoint == working
     assert stats(failing)["chat_requests"] == 3  # then its circuit breaker is open
+
+
+def test_an_endpoint_that_dies_and_comes_back_loses_no_request_and_is_asked_again(chat_body: Body):
+    right = http("200 OK", b'{"choices":[{"message":{"content":"{}"},"finish_reason":"stop"}]}')
+    with raw_server(right) as first, raw_server(right) as second:
+        with raw_server(right) as third:
+            client = ChatClient(settings(first, second, third, threads=6, cooldown_seconds=60), rng=random.Random(1))
+            before = [client.complete(chat_body(), "a").endpoint for _ in range(60)]
+        gone = [client.complete(chat_body(), "a").endpoint for _ in range(60)]
+        client.poll()
+        assert set(before) == {first, second, third} and set(gone) == {first, second}
+        with raw_server(right, port=int(third.split(":")[2].removesuffix("/v1"))):
+            client.poll()  # its health is asked, not a minute waited
+            again = [client.complete(chat_body(), "a").endpoint for _ in range(60)]
+    assert again[0] == third and again.count(third) > 10
 
 
 def test_the_model_must_be_listed(model_server: StartServer):

@@ -338,6 +338,33 @@ def test_as_many_requests_are_in_flight_as_there_are_threads(bench: Callable[...
     assert time.monotonic() - started < 64 * 2 * 0.1 / 16 * 2
 
 
+def test_four_tasks_with_a_quarter_each_ask_as_much_at_once_as_one(bench: Callable[..., Bench], stats: Stats):
+    made = bench('kind = "latency"\nseconds = 0.1')
+    tasks = [
+        threading.Thread(
+            target=lambda task=task: Bench(made.url, made.folder / str(task)).write(
+                (pending(100 * task + number) for number in range(16)), threads=4
+            )
+        )
+        for task in range(4)
+    ]
+    for task in tasks:
+        task.start()
+    for task in tasks:
+        task.join()
+    assert stats(made.url)["peak_running"] == 16 and stats(made.url)["chat_requests"] == 128
+
+
+def test_the_limit_settles_at_the_slots_of_a_server_that_only_tells_its_queue(bench: Callable[..., Bench]):
+    made = bench('kind = "latency"\nseconds = 0.05', 'kind = "slots"\nslots = 16')
+    limits = []
+    for outcome in made.outcomes((pending(number) for number in range(600)), threads=64):
+        assert outcome.status == "complete"
+        limits.append(made.figures.snapshot(0.0)["limit"])
+    settled = limits[len(limits) // 2 : -64]
+    assert min(settled) >= 14 and max(settled) <= 19
+
+
 def test_leaving_early_stores_the_answers_in_flight(bench: Callable[..., Bench], stats: Stats):
     made = bench('kind = "latency"\nseconds = 0.2\nby = "body"')
     outcomes = made.outcomes((pending(number) for number in range(100)), threads=8)
