@@ -110,7 +110,7 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
         roll_bytes=config.journal.roll_bytes,
         run_id=_locks.run_id(),
         limits=TaskLimits(
-            threads=max(math.ceil(llm.max_in_flight / tasks), 1),
+            in_flight=max(math.ceil(llm.max_in_flight / tasks), 1),
             content_retries=llm.content_retries,
             token_cap=math.ceil(llm.max_tokens_total / tasks),
         ),
@@ -224,7 +224,7 @@ def _pending(batches: Iterator[pa.RecordBatch], asking: Asking, walker: Walker) 
 
 def _client_settings(asking: Asking) -> ClientSettings:
     return ClientSettings(
-        **asking.client, api_key=os.environ.get(asking.api_key_env) or None, threads=asking.limits.threads
+        **asking.client, api_key=os.environ.get(asking.api_key_env) or None, in_flight=asking.limits.in_flight
     )
 
 

@@ -66,7 +66,7 @@ class ClientSettings:
         start_unreachable_seconds: How long to look for an endpoint that never answered.
         unreachable_seconds: The same once one has answered: a server that restarts is waited for.
         ca_bundle: A PEM file of further certificate authorities; TLS is verified with or without it.
-        threads: Requests in flight at most; the pool keeps as many sockets.
+        in_flight: Requests in flight at most; the pool keeps as many sockets.
         start_in_flight: Requests in flight at each endpoint to begin with (see `udfs/limits.py`).
         hedge: Ask twice for answers that take unusually long (see `udfs/hedging.py`).
     """
@@ -86,7 +86,7 @@ class ClientSettings:
     start_unreachable_seconds: float = 2.0
     unreachable_seconds: float = 60.0
     ca_bundle: str = ""
-    threads: int = 32
+    in_flight: int = 32
     start_in_flight: int = 32
     hedge: bool = False
 
@@ -104,7 +104,7 @@ class ClientSettings:
 
 
 class ChatClient:
-    """Asks for chat completions; safe to use from `settings.threads` threads at once.
+    """Asks for chat completions; safe to use from many threads at once.
 
     Args:
         settings: Where, and with how much patience.
@@ -132,12 +132,12 @@ class ChatClient:
         self._sleep = sleep or self._stopped.wait
         self._rng = rng or random.Random()
         self._figures = figures or TaskFigures()
-        self._budget = RetryBudget(settings.retry_budget_share, settings.threads)
+        self._budget = RetryBudget(settings.retry_budget_share, settings.in_flight)
         self._endpoints = Endpoints(
             settings.endpoints,
             monotonic,
             settings.cooldown_seconds,
-            most=settings.threads,
+            most=settings.in_flight,
             start=settings.start_in_flight,
             rng=self._rng,
         )
@@ -246,7 +246,7 @@ class ChatClient:
 
     def _note_flow(self) -> None:
         in_flight, limit = self._endpoints.in_flight_and_limit
-        self._figures.flow(in_flight=in_flight, limit=min(limit, self._settings.threads))
+        self._figures.flow(in_flight=in_flight, limit=min(limit, self._settings.in_flight))
 
     def _backoff(self, waits: int, failure: TryFailed) -> float:
         base, cap = self._settings.backoff_base_seconds, self._settings.backoff_cap_seconds
@@ -336,7 +336,7 @@ def is_healthy(endpoint: str, timeout_seconds: float = 1.0) -> bool:
 
 def _open_session(settings: ClientSettings) -> requests.Session:
     return transport.open_session(
-        hosts=len(settings.endpoints), sockets=settings.threads, verify=settings.ca_bundle or True
+        hosts=len(settings.endpoints), sockets=settings.in_flight, verify=settings.ca_bundle or True
     )
 
 

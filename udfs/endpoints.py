@@ -63,7 +63,7 @@ class Endpoints:
         urls: Base URLs.
         monotonic: Seconds of a clock that never goes back.
         cooldown_seconds: How long an endpoint that failed is passed over unless it is seen to be well before.
-        most: Requests in flight at each of them at most.
+        most: Requests in flight at all of them together at most.
         start: The limit of each to begin with.
     """
 
@@ -78,6 +78,8 @@ class Endpoints:
         rng: random.Random | None = None,
     ) -> None:
         self._all = [Endpoint(url, AdaptiveLimit(most, start)) for url in urls]
+        self._most = most
+        self._in_flight = 0
         self._monotonic = monotonic
         self._cooldown_seconds = cooldown_seconds
         self._rng = rng or random.Random()
@@ -118,11 +120,10 @@ class Endpoints:
         with self._turn:
             now = self._monotonic()
             idle = [e for e in self._all if e.closed and e.hold_until <= now and e.load < most_load]
-            if not idle:
+            if not idle or self._in_flight >= self._most:
                 return None
             endpoint = min(idle, key=lambda e: (e.url == elsewhere, e.load))
-            endpoint.in_flight += 1
-            return Lease(endpoint, endpoint.limit.ticket(endpoint.in_flight), 0.0)
+            return self._begin(endpoint, 0.0, is_trial=False)
 
     def _take(self) -> Lease:
         with self._turn:
@@ -133,13 +134,18 @@ class Endpoints:
                 now = self._monotonic()
                 endpoint, is_trial = self._choose(now)
                 if endpoint is not None:
-                    endpoint.in_flight += 1
-                    endpoint.in_trial |= is_trial
-                    ticket = endpoint.limit.ticket(endpoint.in_flight)
-                    return Lease(endpoint, ticket, now - began, is_trial)
+                    return self._begin(endpoint, now - began, is_trial)
                 self._turn.wait(self._seconds_to_next_event(now))
 
+    def _begin(self, endpoint: Endpoint, waited_seconds: float, is_trial: bool) -> Lease:
+        self._in_flight += 1
+        endpoint.in_flight += 1
+        endpoint.in_trial |= is_trial
+        return Lease(endpoint, endpoint.limit.ticket(endpoint.in_flight), waited_seconds, is_trial)
+
     def _choose(self, now: float) -> tuple[Endpoint | None, bool]:
+        if self._in_flight >= self._most:
+            return None, False
         for endpoint in self._all:
             if not endpoint.closed and not endpoint.in_trial and max(endpoint.trial_from, endpoint.hold_until) <= now:
                 return endpoint, True
@@ -162,6 +168,7 @@ class Endpoints:
         elif failure is not None and failure.rule.slows:
             endpoint.limit.overloaded(lease.ticket)
         endpoint.in_flight -= 1
+        self._in_flight -= 1
         if lease.is_trial:
             endpoint.in_trial = False
         if isinstance(failure, Unreachable):

@@ -7,6 +7,7 @@ to the journal before anything else is done with it. What to ask next is the rec
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import threading
@@ -29,6 +30,7 @@ POLL_SECONDS = 0.25  # how soon a dead parent or a stop is noticed
 FIRST_POLL_SECONDS = 0.1
 FIGURES_SECONDS = 1.0
 AHEAD_RECORDS = 32
+SPARE_THREADS_SHARE = 0.125
 STACK_BYTES = 1 << 20  # a thousand threads of the usual 8 MiB are more address space than some containers give
 
 
@@ -112,14 +114,15 @@ class TaskLimits:
     """How much one task may do.
 
     Args:
-        threads: Records in flight at most.
+        in_flight: Requests in flight at most. A few more threads than that carry records, since prompts, checks and
+            the journal take their time too.
         content_retries: How often a call is asked again in this run because its answer is not right.
         token_cap: Prompt and completion tokens after which nothing more is sent: at most these and what is in flight
             then are paid for; 0 for no cap.
         grace_seconds: When the work is broken off, how long requests in flight may still bring their answers home.
     """
 
-    threads: int
+    in_flight: int
     content_retries: int = 2
     token_cap: int = 0
     grace_seconds: float = 5.0
@@ -181,7 +184,8 @@ class _Work:
         self._figures_file = figures_file
         self._threads: list[threading.Thread] = []
         # A few records wait, so that no thread waits for the reader of the outcomes.
-        self._most_inside = limits.threads + min(limits.threads, AHEAD_RECORDS)
+        self._most_threads = limits.in_flight + math.ceil(SPARE_THREADS_SHARE * limits.in_flight)
+        self._most_inside = self._most_threads + min(limits.in_flight, AHEAD_RECORDS)
         self._waiting: queue.SimpleQueue[PendingRecord | None] = queue.SimpleQueue()
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._stopped = threading.Event()
@@ -220,7 +224,7 @@ class _Work:
 
     def _hand_over(self, record: PendingRecord) -> None:
         self._waiting.put(record)
-        if len(self._threads) < self._limits.threads:
+        if len(self._threads) < self._most_threads:
             # Daemons, so that a request that hangs cannot keep a stopped process alive.
             thread = threading.Thread(target=self._carry, name=f"write-{len(self._threads)}", daemon=True)
             self._threads.append(thread)

@@ -30,7 +30,7 @@ Body = Callable[..., bytes]
 
 
 def settings(*endpoints: str, **changes: Any) -> ClientSettings:
-    quick = {"backoff_base_seconds": 0.01, "cooldown_seconds": 0.2, "start_unreachable_seconds": 0.2, "threads": 4}
+    quick = {"backoff_base_seconds": 0.01, "cooldown_seconds": 0.2, "start_unreachable_seconds": 0.2, "in_flight": 4}
     return ClientSettings(endpoints=endpoints, model=MODEL, **{**quick, **changes})
 
 
@@ -313,7 +313,7 @@ def test_an_endpoint_that_dies_and_comes_back_loses_no_request_and_is_asked_agai
     right = http("200 OK", b'{"choices":[{"message":{"content":"{}"},"finish_reason":"stop"}]}')
     with raw_server(right) as first, raw_server(right) as second:
         with raw_server(right) as third:
-            client = ChatClient(settings(first, second, third, threads=6, cooldown_seconds=60), rng=random.Random(1))
+            client = ChatClient(settings(first, second, third, in_flight=6, cooldown_seconds=60), rng=random.Random(1))
             before = [client.complete(chat_body(), "a").endpoint for _ in range(60)]
         gone = [client.complete(chat_body(), "a").endpoint for _ in range(60)]
         client.poll()
@@ -409,7 +409,7 @@ def test_stopping_wakes_a_request_that_waits(model_server: StartServer, chat_bod
 
 def test_many_threads_share_one_pool_of_sockets(model_server: StartServer, chat_body: Body, stats: Stats):
     url = model_server('kind = "latency"\nseconds = 0.05')
-    client = ChatClient(settings(url, threads=16))
+    client = ChatClient(settings(url, in_flight=16))
     threads = [
         threading.Thread(target=lambda n=n: [client.complete(chat_body(f"{n} {i}"), "a") for i in range(5)])
         for n in range(16)

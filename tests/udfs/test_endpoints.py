@@ -147,3 +147,17 @@ def test_an_endpoint_that_comes_back_begins_small_again():
     bench.endpoints.seems_well("a")
     bench.ask()
     assert bench.endpoints.in_flight_and_limit == (0, 64) and bench.endpoints.is_ramping
+
+
+def test_the_share_of_the_task_holds_over_all_endpoints():
+    bench = Bench("a", "b", "c", most=5)
+    with ExitStack() as held:
+        for _ in range(5):
+            held.enter_context(bench.endpoints.lease())
+        assert bench.endpoints.spare("a", 0.5) is None
+        waiting = threading.Thread(target=bench.ask)
+        waiting.start()
+        waiting.join(0.1)
+        assert waiting.is_alive()
+    waiting.join(5)
+    assert not waiting.is_alive() and bench.endpoints.in_flight_and_limit == (0, 15)

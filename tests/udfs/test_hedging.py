@@ -68,7 +68,7 @@ def client_of(*urls: str, answers: int = 1000, **changes: Any) -> tuple[ChatClie
     figures = TaskFigures()
     for _ in range(answers):
         figures.answered(10.0, prompt=0, cached=0, completion=0)
-    given = {"hedge": True, "threads": 16, "deadline_seconds": 20.0, **changes}
+    given = {"hedge": True, "in_flight": 16, "deadline_seconds": 20.0, **changes}
     client = ChatClient(ClientSettings(urls, "m", **given), figures=figures, rng=random.Random(1))
     return client, figures
 
@@ -104,7 +104,7 @@ def test_a_request_that_hangs_is_asked_elsewhere_and_its_connection_is_cut(chat_
 
 def test_the_slow_tail_falls_for_few_more_requests(model_server: StartServer, stats: Stats, chat_body: Body):
     url = model_server('kind = "latency"\nseconds = 0.02', 'kind = "latency"\nseconds = 3.0\nevery = 130')
-    client, _ = client_of(url, answers=0, threads=32)
+    client, _ = client_of(url, answers=0, in_flight=32)
     answers = ask_many(client, [chat_body(str(number)) for number in range(600)], threads=8)
     assert max(answer.latency_ms for answer in answers[200:]) < 2000
     assert 600 < stats(url)["chat_requests"] <= 600 * 1.02 + 1
@@ -117,7 +117,7 @@ def test_nothing_is_asked_twice_without_need_and_room(chat_body: Body, why: str)
         client, figures = client_of(
             url,
             answers=50 if why == "too few answers seen" else 1000,
-            threads=1 if why == "no room to spare" else 16,
+            in_flight=1 if why == "no room to spare" else 16,
             hedge=why != "switched off",
             deadline_seconds=1.0,
         )

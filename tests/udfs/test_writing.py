@@ -93,7 +93,7 @@ class Bench:
         settings = ClientSettings(
             (self.url,),
             MODEL,
-            threads=threads,
+            in_flight=threads,
             backoff_base_seconds=0.01,
             start_unreachable_seconds=0.2,
             max_tries=12,
