@@ -140,8 +140,17 @@ class Llm(_Section):
 
 
 class Journal(_Section):
+    folder: str
     fsync_seconds: float = Field(ge=0)
+    roll_seconds: float = Field(gt=0, le=60)
     roll_bytes: int = Field(ge=1024)
+
+    @field_validator("folder")
+    @classmethod
+    def _no_secret(cls, value: str) -> str:
+        if re.match(r"[^/]*://[^/]*:[^/]*@", value):  # not repeated in the message
+            raise ValueError("an address holds no user and password; they are read from the environment")
+        return value
 
 
 class Validate(_Section):

@@ -11,9 +11,10 @@ import math
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -23,16 +24,17 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from census import tables
-from census.errors import ConfigError, ModelError
+from census.errors import ConfigError, ModelError, PovoError
 from conf.settings import Config
 from jobs import _cli, _journal, _locks, _runlog, _server_process, _states, _text_inputs
 from jobs._runlog import RunReport
-from udfs.answers import Requests, Walk, Walker
+from udfs.answers import Answer, Requests, Walk, Walker
 from udfs.client import ChatClient, ClientSettings, check_model
 from udfs.hints import Hints
-from udfs.journal import JournalWriter, journal_files
+from udfs.journal import JournalWriter, LineCounter, StoredAnswers, journal_files
 from udfs.parsing import Bounds
-from udfs.task_figures import TaskFigures, figures_path
+from udfs.storage import open_folder
+from udfs.task_figures import TaskFigures, figures_name
 from udfs.writing import Labels, PendingRecord, TaskLimits, write_partition
 
 _OUTCOME = (
@@ -53,6 +55,7 @@ class Asking:
     hints: Hints
     journal: str
     fsync_seconds: float
+    roll_seconds: float
     roll_bytes: int
     run_id: str
     limits: TaskLimits
@@ -70,6 +73,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         if not report.todo:
             return report
         _text_inputs.require_adults(config)
+        _journal.require_writable(config)
         recovered = _journal.merge(spark, config)
         if recovered:
             report.progress(f"{recovered:,} answers of an earlier run recovered from the journal")
@@ -89,6 +93,7 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
         raise ConfigError(
             "spark.speculation must be off while texts are written: a speculative twin pays for every token again."
         )
+    require_retries(spark.sparkContext.master, int(spark.conf.get("spark.task.maxFailures", "4") or 4))
     tasks = llm.tasks or spark.sparkContext.defaultParallelism
     asking = Asking(
         client={
@@ -107,6 +112,7 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
         hints=_text_inputs.hints(spark, config),
         journal=str(_journal.folder(config)),
         fsync_seconds=config.journal.fsync_seconds,
+        roll_seconds=config.journal.roll_seconds,
         roll_bytes=config.journal.roll_bytes,
         run_id=_locks.run_id(),
         limits=TaskLimits(
@@ -156,6 +162,23 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
         report.warning = sentence
 
 
+def require_retries(master: str, tries: int) -> None:
+    """Refuse a cluster on which a task is tried once: executors get lost there.
+
+    Args:
+        master: Of the session; one machine alone (`local[...]`) says itself how often it tries.
+        tries: `spark.task.maxFailures`.
+
+    Raises:
+        ConfigError: One lost executor would end the stage.
+    """
+    if tries < 2 and master.partition("[")[0] != "local":
+        raise ConfigError(
+            f"spark.task.maxFailures is {tries}: one lost executor would end the stage. Give 2 or more (Spark's "
+            "default is 4); a task that is tried again asks only for what is not stored yet."
+        )
+
+
 def build(records: DataFrame, asking: Asking) -> DataFrame:
     """Ask for what each record lacks: one row a record with its outcome; the answers themselves go to the journal."""
     return records.mapInArrow(_asker(asking), _OUTCOME)
@@ -165,26 +188,30 @@ def _asker(asking: Asking) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.R
     def ask(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         context = TaskContext.get()
         task, attempt = (context.partitionId(), context.attemptNumber()) if context else (0, 0)
+        # An attempt before this one may have been killed: what it paid for is not asked again.
+        folder = open_folder(asking.journal)
+        earlier = StoredAnswers(journal_files(folder, asking.run_id, task), _known)
         walker = Walker(asking.requests, asking.bounds)
         labels = Labels(asking.run_id, asking.requests.model, asking.requests.prompts.version)
-        folder, figures = Path(asking.journal), TaskFigures()
+        figures = TaskFigures()
         with JournalWriter(
             folder,
             asking.run_id,
             task,
             attempt,
             fsync_seconds=asking.fsync_seconds,
+            roll_seconds=asking.roll_seconds,
             roll_bytes=asking.roll_bytes,
         ) as journal:
             try:
                 for outcome in write_partition(
-                    _pending(batches, asking, walker),
+                    _pending(batches, asking, walker, earlier),
                     open_client=lambda: ChatClient(_client_settings(asking), figures=figures),
                     journal=journal,
                     labels=labels,
                     limits=asking.limits,
                     figures=figures,
-                    figures_file=figures_path(folder, asking.run_id, task, attempt),
+                    figures_file=folder.file(figures_name(asking.run_id, task, attempt)),
                 ):
                     yield pa.RecordBatch.from_pylist(
                         [
@@ -200,7 +227,7 @@ def _asker(asking: Asking) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.R
                         ],
                         schema=_OUTCOME_ARROW,
                     )
-            except ModelError as error:
+            except PovoError as error:
                 # Spark hands over only the text of an exception: the mark tells ours from any other.
                 raise RuntimeError(f"{_FATAL}{error}") from error
 
@@ -213,11 +240,18 @@ _OUTCOME_ARROW = pa.schema(
 )
 
 
-def _pending(batches: Iterator[pa.RecordBatch], asking: Asking, walker: Walker) -> Iterator[PendingRecord]:
+def _known(row: Mapping[str, Any]) -> Answer:
+    return Answer(row["content"], row["finish_reason"], row["writer"])
+
+
+def _pending(
+    batches: Iterator[pa.RecordBatch], asking: Asking, walker: Walker, earlier: StoredAnswers[Answer]
+) -> Iterator[PendingRecord]:
     """Records that lack an answer, with the attempt to make; complete ones are passed over."""
     for batch in batches:
         for person, answers, rejections in _text_inputs.people(batch, asking.hints):
-            walk = Walk(walker, person, answers, rejections)
+            known = ChainMap(answers, earlier) if earlier else answers  # type: ignore[arg-type]
+            walk = Walk(walker, person, known, rejections)
             if walk.ask is not None:
                 yield PendingRecord(person["uuid"], person["uf"], walk)
 
@@ -238,10 +272,9 @@ def _model_error(error: PySparkException) -> Exception:
 class _Watcher:
     """Counts the answers in the journal while tasks write them, for whoever watches."""
 
-    def __init__(self, folder: Path, report: RunReport, expected: int) -> None:
-        self._folder, self._report, self._expected = folder, report, expected
-        self._read: dict[Path, int] = {}
-        self._answers = 0
+    def __init__(self, folder: str, report: RunReport, expected: int) -> None:
+        self._counter = LineCounter(folder, _locks.run_id())
+        self._report, self._expected = report, expected
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -254,17 +287,12 @@ class _Watcher:
         self._thread.join(2)
 
     def _watch(self) -> None:
-        while not self._over.wait(1.0):
-            for path in journal_files(self._folder, _locks.run_id()):
-                try:
-                    with path.open("rb") as file:
-                        file.seek(self._read.get(path, 0))
-                        fresh = file.read()
-                except OSError:
-                    continue
-                self._read[path] = self._read.get(path, 0) + len(fresh)
-                self._answers += fresh.count(b"\n")
-            self._report.progress("asking the model", self._answers, max(self._expected, self._answers))
+        took = 0.0
+        while not self._over.wait(max(1.0, 10 * took)):  # to list an object store takes its time
+            started = time.monotonic()
+            answers = self._counter.count()
+            took = time.monotonic() - started
+            self._report.progress("asking the model", answers, max(self._expected, answers))
 
 
 if __name__ == "__main__":

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import threading
 from bisect import bisect_left
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
+
+from udfs.storage import StoredFile
 
 # Upper bounds of the classes of latency: 1 ms to 32 minutes, four to a doubling, the same in every task, so that
 # percentiles can be had over all of them.
@@ -101,18 +101,12 @@ class TaskFigures:
             }
 
 
-def figures_path(folder: Path, run_id: str, task_id: int, attempt: int) -> Path:
-    """Where a task attempt keeps its figures."""
-    return folder / f"figures-{re.sub(r'[^A-Za-z0-9_.]', '_', run_id)}-{task_id}-{attempt}.json"
+def figures_name(run_id: str, task_id: int, attempt: int) -> str:
+    """Name of the file in the journal's folder where a task attempt keeps its figures."""
+    return f"figures-{re.sub(r'[^A-Za-z0-9_.]', '_', run_id)}-{task_id}-{attempt}.json"
 
 
-def write_figures(path: Path, figures: TaskFigures, now: float) -> None:
+def write_figures(file: StoredFile, figures: TaskFigures, now: float) -> None:
     """Replace the file in one step, so that a reader never sees half of it; a full disk is no reason to stop."""
-    fresh = path.with_suffix(".tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(json.dumps(figures.snapshot(now)), encoding="utf-8")
-        os.replace(fresh, path)
-    except OSError:
-        with suppress(OSError):
-            fresh.unlink()
+    with suppress(OSError):
+        file.folder.put(file.name, json.dumps(figures.snapshot(now)).encode())

@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from census.errors import ModelError, TransientModelError
@@ -24,6 +23,7 @@ from udfs.answers import Answer, Ask
 from udfs.client import ClientStopped
 from udfs.completion import Completion
 from udfs.retries import FailureClass, RequestRejected, RetryBudgetSpent
+from udfs.storage import StoredFile
 from udfs.task_figures import TaskFigures, write_figures
 
 POLL_SECONDS = 0.25  # how soon a dead parent or a stop is noticed
@@ -136,7 +136,7 @@ def write_partition(
     labels: Labels,
     limits: TaskLimits,
     figures: TaskFigures,
-    figures_file: Path | None = None,
+    figures_file: StoredFile | None = None,
 ) -> Iterator[Outcome]:
     """Ask for the answers that are missing and yield one outcome a record, in the order in which they end.
 
@@ -174,7 +174,7 @@ class _Work:
         labels: Labels,
         limits: TaskLimits,
         figures: TaskFigures,
-        figures_file: Path | None,
+        figures_file: StoredFile | None,
     ) -> None:
         self._client = client
         self._journal = journal

@@ -132,6 +132,14 @@ def test_a_key_in_an_endpoint_is_refused_and_not_repeated(data):
     assert "secret" not in refused.stderr
 
 
+def test_a_password_in_the_address_of_the_journal_is_refused_and_not_repeated(data):
+    refused = povo("run", "--data", str(data), "--set", "journal.folder=s3://me:secret@bucket/journal")
+    assert complaint(refused) == (
+        "--set journal.folder: an address holds no user and password; they are read from the environment"
+    )
+    assert "secret" not in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

@@ -40,6 +40,7 @@ from jobs import _server_process, _text_inputs
 from udfs.answers import Walk, Walker
 from udfs.client import ChatClient, ClientSettings
 from udfs.journal import JournalWriter, journal_files, read_journal
+from udfs.storage import open_folder
 from udfs.task_figures import TaskFigures
 from udfs.writing import Labels, PendingRecord, TaskLimits, write_partition
 
@@ -286,7 +287,7 @@ def ours(
             labels=Labels("run", requests_of_run.model, requests_of_run.prompts.version),
             limits=TaskLimits(threads),
             figures=figures,
-            figures_file=folder / "figures.json",
+            figures_file=open_folder(folder).file("figures.json"),
         ):
             yield outcome.status
     over.set()

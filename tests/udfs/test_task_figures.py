@@ -7,7 +7,8 @@ import threading
 from itertools import pairwise
 from pathlib import Path
 
-from udfs.task_figures import LATENCY_BOUNDS_MS, TaskFigures, figures_path, write_figures
+from udfs.storage import open_folder
+from udfs.task_figures import LATENCY_BOUNDS_MS, TaskFigures, figures_name, write_figures
 
 
 def filled() -> TaskFigures:
@@ -25,8 +26,8 @@ def filled() -> TaskFigures:
 
 
 def test_the_file_has_these_fields_and_percentiles_can_be_merged(tmp_path: Path):
-    path = figures_path(tmp_path, "20261127T0900-ab", 3, 1)
-    write_figures(path, filled(), 1_800_000_000.5)
+    path = tmp_path / figures_name("20261127T0900-ab", 3, 1)
+    write_figures(open_folder(tmp_path).file(path.name), filled(), 1_800_000_000.5)
     assert path.name == "figures-20261127T0900_ab-3-1.json" and list(tmp_path.iterdir()) == [path]
     assert json.loads(path.read_text(encoding="utf-8")) == {
         "asked": 6,
@@ -53,12 +54,13 @@ def test_a_quantile_is_the_upper_bound_of_its_class():
 
 def test_a_file_that_cannot_be_written_stops_nothing(tmp_path: Path):
     (tmp_path / "journal").write_text("in the way")
-    write_figures(figures_path(tmp_path / "journal", "run", 0, 0), filled(), 0.0)
+    write_figures(open_folder(tmp_path / "journal").file(figures_name("run", 0, 0)), filled(), 0.0)
     assert (tmp_path / "journal").read_text() == "in the way"
 
 
 def test_a_reader_never_sees_half_a_file_and_threads_lose_no_count(tmp_path: Path):
-    figures, path = TaskFigures(), figures_path(tmp_path, "run", 0, 0)
+    figures, path = TaskFigures(), tmp_path / figures_name("run", 0, 0)
+    file = open_folder(tmp_path).file(path.name)
 
     def count() -> None:
         for _ in range(2000):
@@ -69,7 +71,7 @@ def test_a_reader_never_sees_half_a_file_and_threads_lose_no_count(tmp_path: Pat
         thread.start()
     seen = []
     while any(thread.is_alive() for thread in threads):
-        write_figures(path, figures, 0.0)
+        write_figures(file, figures, 0.0)
         seen.append(json.loads(path.read_text(encoding="utf-8"))["asked"])
-    write_figures(path, figures, 0.0)
+    write_figures(file, figures, 0.0)
     assert seen == sorted(seen) and json.loads(path.read_text(encoding="utf-8"))["asked"] == 8000

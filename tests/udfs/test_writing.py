@@ -19,7 +19,8 @@ from census.errors import ModelError, PovoError
 from udfs.answers import Answer, Ask, Rejection, Verdict
 from udfs.client import ChatClient, ClientSettings
 from udfs.journal import JournalWriter, journal_files, read_journal
-from udfs.task_figures import TaskFigures, figures_path
+from udfs.storage import open_folder
+from udfs.task_figures import TaskFigures, figures_name
 from udfs.writing import Labels, Outcome, PendingRecord, TaskLimits, write_partition
 
 MODEL = "povo-offline-writer"
@@ -108,11 +109,11 @@ class Bench:
                 labels=LABELS,
                 limits=TaskLimits(threads, **limits),
                 figures=self.figures,
-                figures_file=figures_path(self.folder, "run1", 0, 0),
+                figures_file=open_folder(self.folder).file(figures_name("run1", 0, 0)),
             )
 
     def told(self) -> dict[str, Any]:
-        return dict(json.loads(figures_path(self.folder, "run1", 0, 0).read_text(encoding="utf-8")))
+        return dict(json.loads((self.folder / figures_name("run1", 0, 0)).read_text(encoding="utf-8")))
 
     def stored(self) -> list[dict[str, Any]]:
         return [row for path in journal_files(self.folder) for row in read_journal(path)]
