@@ -15,7 +15,7 @@ from census import tables
 from conf.settings import Config
 from jobs import _locks, _storage
 from udfs import storage
-from udfs.journal import answer_batches, journal_files, run_of
+from udfs.journal import answer_batches, is_answers, run_of
 from udfs.storage import Folder
 
 log = logging.getLogger(__name__)
@@ -49,13 +49,12 @@ def merge(spark: SparkSession, config: Config) -> int:
     """
     _storage.create(spark, config.data_dir, tables.RESPONSE)
     opened = storage.open_folder(folder(config))
-    answers = {file.name for file in journal_files(opened)}
     over = _of_runs_that_are_over(config, opened)
-    names = sorted(answers & over.keys())
+    names = [name for name in over if is_answers(name)]
     added = _add(spark, config, names) if names else 0
-    # Figures of this run are still being read.
     mine = _locks.journal_name(_locks.run_id())
-    _remove(opened, [name for name, run in over.items() if name in answers or run != mine])
+    # Figures of this run are still being read.
+    _remove(opened, [name for name, run in over.items() if run != mine or not name.startswith("figures-")])
     if names:
         log.info("journal: %d files, %d answers added", len(names), added)
     return added

@@ -31,7 +31,7 @@ from jobs._runlog import RunReport
 from udfs.answers import Answer, Requests, Walk, Walker
 from udfs.client import ChatClient, ClientSettings, check_model
 from udfs.hints import Hints
-from udfs.journal import JournalWriter, LineCounter, StoredAnswers, journal_files
+from udfs.journal import JournalWriter, LineCounter, StoredAnswers, journal_files, mark, require_shared
 from udfs.parsing import Bounds
 from udfs.storage import open_folder
 from udfs.task_figures import TaskFigures, figures_name
@@ -123,6 +123,7 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
     )
     check_model(_client_settings(asking))
     report.require_row()
+    mark(asking.journal, asking.run_id)
     records = _text_inputs.records(spark, config, list(report.todo)).repartition(tasks, "uuid")
     sizes = _states.records(config)
     expected = 2 * sum(sizes[uf] for uf in report.todo)
@@ -204,6 +205,7 @@ def _asker(asking: Asking) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.R
             roll_bytes=asking.roll_bytes,
         ) as journal:
             try:
+                require_shared(asking.journal, asking.run_id)
                 for outcome in write_partition(
                     _pending(batches, asking, walker, earlier),
                     open_client=lambda: ChatClient(_client_settings(asking), figures=figures),

@@ -19,13 +19,13 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import pyarrow as pa
 
-from census.errors import PovoError
+from census.errors import ConfigError, PovoError
 from udfs.durable import AppendedLines, ClosedError, PutLines
 from udfs.storage import Folder, StoredFile, open_folder, reason
 
 MIB = 1 << 20
 _BATCH_ROWS = 500
-_NAME = re.compile(r"(?:answers-(.+)-\d+-\d+-[^-]+\.jsonl(?:\.partial)?|figures-(.+)-\d+-\d+\.json)")
+_NAME = re.compile(r"(?:answers-(.+)-\d+-\d+-[^-]+\.jsonl(?:\.partial)?|figures-(.+)-\d+-\d+\.json|mark-(.+))")
 
 Value = TypeVar("Value")
 
@@ -207,13 +207,40 @@ def journal_files(
     """The journal files of a folder, of one run, or of one task of it, by name; empty if there is no such folder."""
     stem = "answers-" if run_id is None else f"answers-{_safe(run_id)}-"
     stem += "" if task_id is None else f"{task_id}-"
-    return [file for file in _opened(folder).files(stem) if file.name.endswith(".jsonl")]
+    return [file for file in _opened(folder).files(stem) if is_answers(file.name)]
+
+
+def is_answers(name: str) -> bool:
+    """Whether a file of a journal's folder holds answers and is whole."""
+    return name.startswith("answers-") and name.endswith(".jsonl")
+
+
+def mark(folder: str | os.PathLike[str] | Folder, run_id: str) -> None:
+    """Leave the mark of a run in the folder, for `require_shared`."""
+    _opened(folder).put(f"mark-{_safe(run_id)}", b"")
+
+
+def require_shared(folder: str | os.PathLike[str] | Folder, run_id: str) -> None:
+    """Check, where answers come in, that they go into the very folder from which the run collects them.
+
+    Raises:
+        ConfigError: The run's mark is not there (this machine has a folder of its own by that name), or this machine
+            cannot write there.
+    """
+    opened = _opened(folder)
+    if not opened.files(f"mark-{_safe(run_id)}"):
+        raise ConfigError(
+            f"journal.folder: {opened.address} is not one folder for all machines, so answers would be lost: give one "
+            "that the driver and every executor reach, as an s3:// address.",
+            address=opened.address,
+        )
+    opened.require_writable("journal.folder")
 
 
 def run_of(name: str) -> str | None:
-    """The run (as names of files write it) whose answers or figures a file of a journal's folder holds."""
+    """The run (as names of files write it) to which a file of a journal's folder belongs."""
     found = _NAME.fullmatch(name)
-    return _safe(found[1] or found[2]) if found else None
+    return _safe(found[found.lastindex or 0]) if found else None
 
 
 def answer_batches(file: StoredFile, schema: pa.Schema) -> Iterator[pa.RecordBatch]:

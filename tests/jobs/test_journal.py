@@ -93,6 +93,8 @@ def test_every_answer_is_added_once_and_the_files_go(spark: SparkSession, data: 
         file.write_text('{"request_key": "figures", "status": "ok"}', encoding="utf-8")
     mine = folder / f"figures-{_locks.journal_name(_locks.run_id())}-0-0.json"
     mine.write_text("{}", encoding="utf-8")
+    for left in ("mark-r1", "answers-r1-0-0-0123456789ab.jsonl.partial"):
+        (folder / left).touch()
 
     assert _journal.merge(spark, config) == 3
     assert stored(data) == {key: f"answer to {key}" for key in "abc"}

@@ -14,14 +14,16 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from census.errors import PovoError
+from census.errors import ConfigError, PovoError
 from udfs.journal import (
     JournalWriter,
     LineCounter,
     StoredAnswers,
     answer_batches,
     journal_files,
+    mark,
     read_journal,
+    require_shared,
     run_of,
 )
 from udfs.storage import Folder
@@ -236,6 +238,7 @@ def test_lines_are_counted_while_they_are_written(tmp_path: Path, memory_store: 
         ("answers-20261127T090000_ab12-3-0-0123456789ab.jsonl.partial", "20261127T090000_ab12"),
         ("figures-20261127T090000_ab12-3-0.json", "20261127T090000_ab12"),
         ("figures-20261127T090000-ab12-3-0.json", "20261127T090000_ab12"),
+        ("mark-20261127T090000_ab12", "20261127T090000_ab12"),
         ("answers-3.jsonl", None),
         ("notes.txt", None),
         ("probe-0123456789ab", None),
@@ -243,6 +246,17 @@ def test_lines_are_counted_while_they_are_written(tmp_path: Path, memory_store: 
 )
 def test_a_file_tells_whose_it_is(name: str, run: str | None):
     assert run_of(name) == run
+
+
+def test_a_folder_that_is_not_the_one_of_the_run_is_refused(tmp_path: Path, memory_store: Folder):
+    for here, elsewhere in ((tmp_path / "a", tmp_path / "b"), (memory_store, tmp_path / "c")):
+        mark(here, "r-1")
+        require_shared(here, "r-1")
+        with pytest.raises(ConfigError, match=r"^journal\.folder: .* is not one folder for all machines"):
+            require_shared(elsewhere, "r-1")
+        with pytest.raises(ConfigError, match="is not one folder"):
+            require_shared(here, "r-2")
+        assert journal_files(here) == []
 
 
 def test_figures_are_no_answers(tmp_path: Path):
