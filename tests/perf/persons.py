@@ -1,8 +1,8 @@
 """Names, occupations and MEI of Brazil's adults against their sources.
 
 First names are judged twice: exactly, by the laws of all states added up, and in the sample, beside the noise of that
-many independent draws. Women in an occupation are judged in the sample: great groups against PNAD Contínua 2026T1, base
-groups against 2018T2 moved by what 2026T1 says of their subgroup. MEI are judged against the registers of 2021 and 2022.
+many independent draws. Women in an occupation are judged in the sample: great groups against PNAD Contínua 2026T1,
+base groups against 2018T2 moved by what 2026T1 says of their subgroup. MEI are judged against the registers.
 
 python tests/perf/persons.py --data povo-data --uf AC,SE [--persons 1000000]   (--uf all: every state, all fitted there)
 """
