@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from conf.prices import Prices
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -126,6 +128,21 @@ class Llm(_Section):
     top_p: float = Field(gt=0, le=1)
     max_completion_tokens: int = Field(ge=16)
     reasoning_effort: Literal["low", "medium", "high"]
+    max_tokens_total: int = Field(ge=0)
+    max_cost: float = Field(ge=0)
+    price_per_million_prompt_tokens: float = Field(ge=0)
+    price_per_million_cached_tokens: float = Field(ge=0)
+    price_per_million_completion_tokens: float = Field(ge=0)
+    metrics_port: int = Field(ge=0, le=65_535)
+
+    @model_validator(mode="after")
+    def _money_has_prices(self) -> Llm:
+        if self.max_cost and not (self.price_per_million_prompt_tokens and self.price_per_million_completion_tokens):
+            raise ValueError(
+                "max_cost needs price_per_million_prompt_tokens and price_per_million_completion_tokens; "
+                "without prices, cap max_tokens_total"
+            )
+        return self
 
     @field_validator("endpoints", mode="before")
     @classmethod
@@ -201,6 +218,7 @@ class Config(_Section):
     validation: Validate = Field(alias="validate")
     publish: Publish
     report: Report
+    prices: Prices
     sources: dict[str, SourceOverride] = Field(default_factory=dict)
 
     @field_validator("sources")
@@ -311,7 +329,7 @@ def load(
     Raises:
         SettingsError: An overlay cannot be read, or a key or value is not allowed; names where it was given.
     """
-    merged = tomllib.loads(text("base.toml"))
+    merged = tomllib.loads(text("base.toml")) | {"prices": tomllib.loads(text("prices.toml"))}
     origins: dict[str, str] = {}
     for overlay in overlays:
         _merge(merged, _read_overlay(overlay), f"{overlay}: ", origins)

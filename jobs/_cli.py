@@ -546,6 +546,58 @@ def status_rows(config: Config, history: Sequence[Row]) -> list[dict[str, object
 
 
 @app.command()
+def plan(
+    uf: Uf = None,
+    records: Records = None,
+    total: Total = None,
+    whole: Whole = False,
+    seed: Seed = None,
+    data: Data = None,
+    conf: Conf = None,
+    set_: Set = None,
+    gpus: Annotated[int, _option("--gpus", "GPUs that the wall time is for.", "N", "8")] = 8,
+    as_json: Json = False,
+) -> None:
+    """Say what the texts will take before a run: requests, tokens, GPU hours, cost, requests in flight.
+
+    Prices and rates are those of conf/prices.toml, each with its source; an overlay changes them ([prices.gpu...]).
+
+    Examples:
+
+      povo plan --uf all --total 1000000
+
+      povo plan --uf AC --json    (what is still missing in ./povo-data)
+
+      povo plan --gpus 16 --set prices.gpu.b200.price_per_hour=3.9
+    """
+
+    def work() -> None:
+        from jobs import _text_inputs
+        from jobs import plan as plan_job
+        from jobs._screen import Screen
+
+        config = _config(uf, records, total, whole, seed, data, conf, set_)
+        if gpus <= 0:
+            raise ConfigError(f"--gpus must be 1 or more, not {gpus}.")
+        _text_inputs.require_adults(config)
+        if plan_job.is_drawn(config):
+            with _session(config, quiet=True) as (spark, _):
+                made = plan_job.run(spark, config, gpus)
+        else:
+            made = plan_job.run(None, config, gpus)
+        if as_json:
+            typer.echo(json.dumps(plan_job.document(made), ensure_ascii=False, indent=1))
+            return
+        screen = Screen(quiet=True)
+        screen.table("", *plan_job.columns(made))
+        screen.table("", *plan_job.gpu_columns(made))
+        for line in plan_job.remarks(made):
+            typer.echo(line)
+
+    _guard(work)
+
+
+@app.command()
 def sql(
     query: Annotated[str, typer.Argument(metavar="QUERY", show_default=False)],
     data: Data = None,

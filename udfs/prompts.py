@@ -304,6 +304,16 @@ def parse_record_block(user_message: str) -> dict[str, str]:
     return record
 
 
+def system_message(prompts: PromptSet, call: Literal[1, 2]) -> str:
+    """Instructions and schema of a call: what its prompts have in common, and servers keep in their prefix cache."""
+    system, schema = (
+        (prompts.attributes_system, prompts.attributes_schema)
+        if call == 1
+        else (prompts.personas_system, prompts.personas_schema)
+    )
+    return f"{system.strip()}\n\n{SCHEMA_HEADER}\n{_compact(schema)}"
+
+
 def render(
     prompts: PromptSet,
     call: Literal[1, 2],
@@ -317,12 +327,6 @@ def render(
     A refused answer is never appended as a turn of the assistant (gpt-oss loses the schema over several turns): its
     `problems` stand before the record, which is always last.
     """
-    system, schema = (
-        (prompts.attributes_system, prompts.attributes_schema)
-        if call == 1
-        else (prompts.personas_system, prompts.personas_schema)
-    )
-    compact = _compact(schema)
     parts: list[str] = []
     if call == 2:
         if call1_answer is None:
@@ -333,7 +337,7 @@ def render(
         parts.append("\n".join([PROBLEMS_HEADER, *(f"- {problem}" for problem in problems)]))
     parts.append(f"{RECORD_HEADER}\n{record_block(person, attempt)}")
     return [
-        {"role": "system", "content": f"{system.strip()}\n\n{SCHEMA_HEADER}\n{compact}"},
+        {"role": "system", "content": system_message(prompts, call)},
         {"role": "user", "content": "\n\n".join(parts)},
     ]
 

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from conf.settings import STAGES, UFS
 from jobs import _cli, _storage
 
-OTHERS = ("report", "status", "ask", "person", "serve")
+OTHERS = ("plan", "report", "status", "ask", "person", "serve")
 
 
 class Ended(NamedTuple):
