@@ -973,7 +973,7 @@ RESPONSE = Table(
         Column("prompt_tokens", _L, "As the server counts.", required=False),
         Column("cached_tokens", _L, "Of them, from the prefix cache.", required=False),
         Column("completion_tokens", _L, "As the server counts.", required=False),
-        Column("latency_ms", _D, "From sending to the last byte."),
+        Column("latency_ms", _D, "From sending to the last byte; null if it came in a batch file.", required=False),
         Column("tries", _I, "HTTP requests it took."),
         Column("endpoint", _S, "Base URL."),
         Column("answered_at", _T, "When it arrived, UTC."),

@@ -789,6 +789,83 @@ def person(
     _guard(work)
 
 
+batch = typer.Typer(no_args_is_help=True, help="Requests out and answers in as JSONL files, instead of HTTP.")
+app.add_typer(batch, name="batch")
+
+
+@batch.command(name="export")
+def batch_export(
+    out: Annotated[Path, _option("--out", "File to write.", "FILE")],
+    uf: Uf = None,
+    records: Records = None,
+    total: Total = None,
+    seed: Seed = None,
+    data: Data = None,
+    conf: Conf = None,
+    set_: Set = None,
+) -> None:
+    """Write the missing requests of drawn persons as JSONL for `vllm run-batch`.
+
+    First call 1 of every record; once its answers are imported, the next export holds call 2, then what was rejected.
+
+    Example:
+
+      povo batch export --uf AC --set llm.model=gpt-oss-120b --out call1.jsonl
+
+      vllm run-batch -i call1.jsonl -o answers1.jsonl --model openai/gpt-oss-120b --served-model-name gpt-oss-120b
+
+      povo batch import answers1.jsonl
+    """
+
+    def work() -> None:
+        from jobs import _storage, _text_inputs
+        from jobs import batch as batch_job
+
+        config = _config(uf, records, total, False, seed, data, conf, set_)
+        _text_inputs.require_adults(config)
+        _storage.require_tables(config.data_dir)
+        with _session(config, quiet=True) as (spark, _):
+            written = batch_job.export(spark, config, out)
+        if not written:
+            typer.secho("Nothing is missing: no file was written.", err=True)
+            return
+        calls = ", ".join(f"call {call}: {count:,}" for call, count in sorted(written.items()))
+        typer.secho(f"{written.total():,} requests ({calls})", err=True)
+        typer.echo(str(out))
+
+    _guard(work)
+
+
+@batch.command(name="import")
+def batch_import(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", show_default=False)],
+    data: Data = None,
+    conf: Conf = None,
+    set_: Set = None,
+) -> None:
+    """Store the answers of JSONL files that `vllm run-batch` wrote, each once, in whatever order they come.
+
+    Example:
+
+      povo batch import answers1.jsonl
+
+      povo validate --uf AC --set llm.model=gpt-oss-120b    (says what lacks texts, once call 2 is answered as well)
+    """
+
+    def work() -> None:
+        from jobs import _storage
+        from jobs import batch as batch_job
+
+        config = _config(None, None, None, False, None, data, conf, set_)
+        _storage.require_tables(config.data_dir)
+        with _session(config, quiet=True) as (spark, _):
+            found = batch_job.take(spark, config, files)
+        for line in batch_job.remarks(found):
+            typer.secho(line, err=True)
+
+    _guard(work)
+
+
 @app.command()
 def serve(
     port: Annotated[int, _option("--port", "Port; 0 takes a free one and prints it.", "N", "9100")] = 9100,

@@ -133,14 +133,22 @@ def stage(
 
 @contextmanager
 def aside(
-    spark: SparkSession, config: Config, job: str, *, beside: str, reads: Sequence[Table] = ()
+    spark: SparkSession,
+    config: Config,
+    job: str,
+    *,
+    beside: str,
+    reads: Sequence[Table] = (),
+    ufs: Sequence[str] = (_states.NATIONAL,),
 ) -> Iterator[RunReport]:
-    """The row and the lock of national work that is no stage of the road: it is done whenever it is asked for.
+    """The row and the locks of work that is no stage of the road: it is done whenever it is asked for.
 
     Args:
-        beside: The stage whose national settings and fingerprint it goes by.
+        beside: The stage whose settings and fingerprint it goes by.
+        ufs: States of `config.run.ufs`; by default the work is national.
     """
-    digests = {_states.NATIONAL: _states.fingerprints(config)[beside][_states.NATIONAL]}
+    road = _states.fingerprints(config)[beside]
+    digests = {uf: road[uf] for uf in ufs}
     row = _opened(config, job, digests, reads, settings_of=beside)
     report = RunReport(job, tuple(digests), (), {})
     with _recorded(spark, config, row, report, time.monotonic()):

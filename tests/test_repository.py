@@ -63,6 +63,7 @@ DOORS = {
         "jobs/_sources.py": "verifies sources and copies them",
         "jobs/_states.py": "digests of packaged code and data",
         "jobs/_storage.py": "files of the data folder",
+        "jobs/batch.py": "request files out, answer files in",
         "jobs/report.py": "packaged page templates",
         "udfs/durable.py": "answers as they arrive",
         "udfs/journal.py": "answers as they were stored",
