@@ -1052,6 +1052,12 @@ METRIC = Table(
     ),
     key=("uf", "family", "name"),
 )
+_ASKED = StructType(
+    [
+        *(StructField(name, _L) for name in ("calls", "prompt_tokens", "cached_tokens", "completion_tokens")),
+        StructField("cost", _D),
+    ]
+)
 RUN = Table(
     "ops_pipeline__run",
     "One row each time that a stage starts, none where nothing changed: closed when it ends, left open if killed.",
@@ -1072,9 +1078,17 @@ RUN = Table(
         Column("rows_out", _L, "Rows written.", required=False),
         Column("started_at", _T, "UTC."),
         Column("seconds", _D, "Wall time; null while it runs.", required=False),
-        Column("prompt_tokens", _L, "Asked in this run.", required=False),
-        Column("completion_tokens", _L, "Asked in this run.", required=False),
-        Column("cost", _D, "In the currency of the price table; null without one.", required=False),
+        Column("prompt_tokens", _L, "Of the answers of this run.", required=False),
+        Column("cached_tokens", _L, "Of them, from the prefix cache.", required=False),
+        Column("completion_tokens", _L, "Of the answers of this run, reasoning included.", required=False),
+        Column("cost", _D, "In the currency of the price table; null without prices of tokens.", required=False),
+        Column("requests", _L, "HTTP requests sent, those sent again included.", required=False),
+        Column("retries", MapType(_S, _L), "Class of failure -> requests sent again.", required=False),
+        *(
+            Column(f"latency_p{share}_ms", _D, f"So long took {share} % of the answers at most.", required=False)
+            for share in (50, 95, 99)
+        ),
+        Column("texts", MapType(_S, _ASKED), "State -> calls, tokens and cost in it.", required=False),
         Column("message", _S, "Reason of a failure.", required=False),
     ),
     key=("run_id", "job", "started_at"),

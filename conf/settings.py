@@ -128,7 +128,6 @@ class Llm(_Section):
     top_p: float = Field(gt=0, le=1)
     max_completion_tokens: int = Field(ge=16)
     reasoning_effort: Literal["low", "medium", "high"]
-    max_tokens_total: int = Field(ge=0)
     max_cost: float = Field(ge=0)
     price_per_million_prompt_tokens: float = Field(ge=0)
     price_per_million_cached_tokens: float = Field(ge=0)

@@ -572,7 +572,7 @@ def plan(
     """
 
     def work() -> None:
-        from jobs import _text_inputs
+        from jobs import _plan_folder, _text_inputs
         from jobs import plan as plan_job
         from jobs._screen import Screen
 
@@ -580,7 +580,7 @@ def plan(
         if gpus <= 0:
             raise ConfigError(f"--gpus must be 1 or more, not {gpus}.")
         _text_inputs.require_adults(config)
-        if plan_job.is_drawn(config):
+        if _plan_folder.is_drawn(config):
             with _session(config, quiet=True) as (spark, _):
                 made = plan_job.run(spark, config, gpus)
         else:

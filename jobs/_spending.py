@@ -6,6 +6,7 @@ again. What was spent is what the stored answers of the run say of themselves, s
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from conf.settings import Llm
@@ -55,3 +56,83 @@ def prices_of(llm: Llm) -> TokenPrices | None:
         llm.price_per_million_cached_tokens or llm.price_per_million_prompt_tokens,
         llm.price_per_million_completion_tokens,
     )
+
+
+MIN_CALLS_OF_A_TASK = 8  # a share of fewer is not worth a task
+
+
+class Allowance:
+    """What one command may still pay for.
+
+    Tasks count tokens only, so money becomes the tokens that it buys at the dearest price: a pass spends less than is
+    left, never more but for what is in flight when a share runs out, and a further pass spends of the rest.
+
+    Args:
+        max_tokens: 0: no cap.
+        max_cost: 0: no cap.
+        spent: What the stored answers of this command took so far.
+        answers: How many these are.
+    """
+
+    def __init__(
+        self, max_tokens: int, max_cost: float, prices: TokenPrices | None, spent: Tokens, answers: int
+    ) -> None:
+        self._max_tokens, self._max_cost, self._prices = max_tokens, max_cost, prices
+        self.spent, self.answers = spent, answers
+
+    @property
+    def is_capped(self) -> bool:
+        return bool(self._max_tokens or self._max_cost)
+
+    @property
+    def cost(self) -> float | None:
+        """Of what was spent; None without prices."""
+        return self._prices.of(self.spent) if self._prices else None
+
+    def left(self) -> int | None:
+        """Tokens that may still be paid for, 0 at least; None without a cap."""
+        found = []
+        if self._max_tokens:
+            found.append(self._max_tokens - self.spent.total)
+        if self._max_cost and self._prices:
+            dearest = max(self._prices.prompt, self._prices.cached, self._prices.completion)
+            found.append(int((self._max_cost - self._prices.of(self.spent)) * MILLION / dearest))
+        return max(min(found), 0) if found else None
+
+    def tasks(self, most: int) -> int:
+        """Into how many tasks a pass is cut: fewer when little is left."""
+        left = self.left()
+        if left is None:
+            return most
+        return min(most, max(1, left // (MIN_CALLS_OF_A_TASK * self._tokens_of_a_call())))
+
+    def in_flight(self, tasks: int, most: int) -> int:
+        """Requests that each of so many tasks may have in flight: no more than its share pays for."""
+        share, wanted = self.share(tasks), max(math.ceil(most / tasks), 1)
+        return wanted if share is None else min(wanted, max(share // self._tokens_of_a_call(), 1))
+
+    def share(self, tasks: int) -> int | None:
+        """Tokens that each of so many tasks may pay for."""
+        left = self.left()
+        return None if left is None else left // tasks
+
+    def pay(self, tokens: Tokens, answers: int) -> None:
+        """Take what a pass spent."""
+        self.spent, self.answers = self.spent + tokens, self.answers + answers
+
+    def is_spent(self) -> bool:
+        """Whether what is left is less than one more call takes."""
+        left = self.left()
+        return left is not None and left < self._tokens_of_a_call()
+
+    def told(self, currency: str) -> str:
+        """The cap and what was spent of it, for a sentence."""
+        caps = [f"{self._max_tokens:,} tokens (llm.max_tokens_total)"] if self._max_tokens else []
+        caps += [f"{currency} {self._max_cost:,.2f} (llm.max_cost)"] if self._max_cost else []
+        cost = "" if self.cost is None else f" ({currency} {self.cost:,.2f})"
+        return (
+            f"the cap of {' and '.join(caps)} is spent: {self.spent.total:,} tokens{cost} for {self.answers:,} answers"
+        )
+
+    def _tokens_of_a_call(self) -> int:
+        return max(self.spent.total // self.answers, 1) if self.answers else 1

@@ -1,7 +1,7 @@
 """Batch files: the missing requests out as JSONL for `vllm run-batch`, and its answers back, instead of HTTP.
 
-Reads   core_persona__attribute, core_place__municipality, core_culture__fact, core_persona__rejection,
-        raw_model__response; answer files
+Reads   core_persona__attribute, core_place__municipality, core_culture__fact, core_culture__habit,
+        core_persona__rejection, raw_model__response; answer files
 Writes  a request file; batch/ (what each export was), journal/, raw_model__response   (appends only)
 
 Call 2 quotes the answer to call 1, so a record goes out twice: an export holds of each record the call it lacks next.
@@ -28,8 +28,7 @@ from census import tables
 from census.errors import ConfigError, SourceError
 from conf.settings import UFS, Config
 from jobs import _history, _journal, _locks, _runlog, _storage, _text_inputs
-from jobs._text_inputs import Facts
-from udfs.answers import Requests, Walker
+from udfs.answers import Requests, Walk, Walker
 from udfs.batch_lines import (
     AnswerFailed,
     BatchId,
@@ -40,8 +39,8 @@ from udfs.batch_lines import (
     read_id,
     request_line,
 )
+from udfs.hints import Hints
 from udfs.journal import JournalWriter
-from udfs.missing import missing_request
 from udfs.parsing import Bounds
 
 FOLDER = "batch"
@@ -95,7 +94,7 @@ def export(spark: SparkSession, config: Config, out: Path) -> Counter[int]:
             _text_inputs.records(spark, config, ufs),
             requests,
             _text_inputs.bounds_of(config),
-            _text_inputs.facts(spark, config),
+            _text_inputs.hints(spark, config),
             mark,
         )
         partial = out.with_name(f"{out.name}.partial")
@@ -120,32 +119,32 @@ def export(spark: SparkSession, config: Config, out: Path) -> Counter[int]:
     return written
 
 
-def request_lines(records: DataFrame, requests: Requests, bounds: Bounds, regional: Facts, mark: str) -> DataFrame:
+def request_lines(records: DataFrame, requests: Requests, bounds: Bounds, hints: Hints, mark: str) -> DataFrame:
     """`call` and `line` of every record that lacks an answer."""
-    return records.mapInArrow(_liner(requests, bounds, regional, mark), _LINE)
+    return records.mapInArrow(_liner(requests, bounds, hints, mark), _LINE)
 
 
 def _liner(
-    requests: Requests, bounds: Bounds, regional: Facts, mark: str
+    requests: Requests, bounds: Bounds, hints: Hints, mark: str
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         walker = Walker(requests, bounds)
         for batch in batches:
             rows: list[dict[str, Any]] = []
-            for person, answers, refused in _text_inputs.people(batch, regional):
-                lacks = missing_request(walker, requests, person, answers, refused)
-                if lacks is None:
+            for person, answers, refused in _text_inputs.people(batch, hints):
+                ask = Walk(walker, person, answers, refused).ask
+                if ask is None:
                     continue
                 identity = BatchId(
                     mark,
                     person["uf"],
                     person["uuid"],
-                    lacks.call,
-                    lacks.attempt,
-                    lacks.request_key,
-                    lacks.parent_key,
+                    ask.call,
+                    ask.attempt,
+                    ask.request_key,
+                    ask.parent_key,
                 )
-                rows.append({"call": lacks.call, "line": request_line(identity, lacks.body)})
+                rows.append({"call": ask.call, "line": request_line(identity, ask.body)})
             yield pa.RecordBatch.from_pylist(rows, schema=_LINE_ARROW)
 
     return write
@@ -190,6 +189,7 @@ def take(spark: SparkSession, config: Config, files: Sequence[Path]) -> Imported
                 _locks.run_id(),
                 0,
                 fsync_seconds=config.journal.fsync_seconds or 1.0,  # the file can be read again
+                roll_seconds=config.journal.roll_seconds,
                 roll_bytes=config.journal.roll_bytes,
             ) as journal:
                 for path, lines in opened:
@@ -225,7 +225,7 @@ def _read(
             entry = exports.get(identity.export)
             if entry is None:
                 raise LineRefused(f"export {identity.export} was made from another data folder")
-            answer = completion_of(said)
+            answer = completion_of(said, source=f"batch:{path.name}", model=entry["model"])
         except LineRefused as refusal:
             found.refused += 1
             if len(found.shown) < _SHOWN_LINES:
@@ -239,7 +239,6 @@ def _read(
                     answer,
                     model=entry["model"],
                     prompt_version=entry["prompt_version"],
-                    source=f"batch:{path.name}",
                     now=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
                     run_id=_locks.run_id(),
                 )

@@ -1,79 +1,24 @@
 """Plan: what the text stage will ask and cost, before anything is asked.
 
-Reads   core_persona__attribute, core_place__municipality, core_culture__fact, core_persona__rejection,
-        raw_model__response   (all of them only where they are there)
+Reads   core_persona__attribute, core_place__municipality, core_culture__fact, core_culture__habit,
+        core_persona__rejection, raw_model__response   (all of them only where they are there)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import bpe_openai  # type: ignore[import-untyped]
-import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession, Window
-from pyspark.sql import functions as F
+from pyspark.sql import SparkSession
 
-from census import tables
 from conf.prices import Figure
 from conf.settings import Config
-from jobs import _estimate, _spending, _states, _storage, _text_inputs
+from jobs import _estimate, _plan_folder, _spending, _states, _text_inputs
 from jobs._estimate import CallTokens, GpuEstimate, Range, Volume
-from jobs._text_inputs import Facts
+from jobs._plan_folder import CALLS, MEASURED, WALKED, Answered, Drawn, count_tokens
 from udfs import prompts
-from udfs.answers import Call, Requests, Walker
-from udfs.missing import first_answer
-from udfs.parsing import Bounds
-
-CALLS: tuple[Call, Call] = (1, 2)
-SPECIMENS = 300  # records whose prompts are rendered, over all states
-WALKED = 1000  # records of a state whose stored answers are looked at; a larger state is estimated from them
-MEASURED = 100  # answers to a call from which its tokens are measured
-_MEASURES = "uf string, lacks_1 int, lacks_2 int, prompt_1 bigint, prompt_2 bigint, is_quoting boolean"
-_MEASURES_ARROW = pa.schema(
-    [
-        ("uf", pa.string()),
-        ("lacks_1", pa.int32()),
-        ("lacks_2", pa.int32()),
-        ("prompt_1", pa.int64()),
-        ("prompt_2", pa.int64()),
-        ("is_quoting", pa.bool_()),
-    ]
-)
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """What the data folder says.
-
-    Attributes:
-        there: State -> persons of just this seed and model that are drawn already.
-        lacking: State and call -> share of its persons there without an accepted answer.
-        is_exact: Every person there was looked at.
-        specimens: Prompts that were rendered.
-        prompt_1, prompt_2: Mean tokens of the user's part; of call 2 with the answer to call 1 if `quoting` is not 0.
-        quoting: Share of the prompts of call 2 that quote a stored answer.
-    """
-
-    there: Mapping[str, int]
-    lacking: Mapping[tuple[str, int], float]
-    is_exact: bool
-    specimens: int
-    prompt_1: float
-    prompt_2: float
-    quoting: float
-
-
-@dataclass(frozen=True)
-class Answered:
-    """Stored answers to one call under the model and prompts of the settings."""
-
-    answers: int
-    records: int
-    completion_tokens: float
-    prompt_tokens: float
-    cached_tokens: float
+from udfs.answers import Requests
 
 
 @dataclass(frozen=True)
@@ -102,8 +47,8 @@ def run(spark: SparkSession | None, config: Config, gpus: int) -> Plan:
         gpus: How many GPUs the wall time is for.
     """
     requests = _text_inputs.requests_of(config)
-    drawn = _drawn(spark, config, requests) if spark else None
-    answered = _answered(spark, config, requests) if spark else {}
+    drawn = _plan_folder.drawn(spark, config, requests) if spark else None
+    answered = _plan_folder.answered(spark, config, requests) if spark else {}
     return build(config, requests, drawn, answered, gpus)
 
 
@@ -147,7 +92,7 @@ def build(config: Config, requests: Requests, drawn: Drawn | None, answered: Map
 def _missing(sizes: Mapping[str, int], drawn: Drawn | None) -> tuple[dict[int, int], str]:
     if drawn is None or not any(drawn.there.values()):
         return {call: sum(sizes.values()) for call in CALLS}, "all: none of these records is drawn yet"
-    missing = dict.fromkeys(CALLS, 0)
+    missing: dict[int, int] = dict.fromkeys(CALLS, 0)
     for uf, size in sizes.items():
         there = min(drawn.there.get(uf, 0), size)
         for call in CALLS:
@@ -192,8 +137,12 @@ def _tokens(
             said.append(_told("reasoning on top, at most", figures.reasoning_share_high))
         if call == 1:
             quote = text if completion[0] != completion[1] else completion[0]
-        shared = _count(prompts.system_message(requests.prompts, call))
-        tokens[call] = CallTokens(figures.frame.value + shared + user[call], shared, completion)
+        system = count_tokens(prompts.system_message(requests.prompts, call))
+        shared = float(system)
+        if call in answered and answered[call].answers >= MEASURED and answered[call].cached_tokens:
+            shared = answered[call].cached_tokens
+            said.append(f"prefix cache in call {call}: {shared:,.0f} tokens a prompt, measured on the same answers")
+        tokens[call] = CallTokens(figures.frame.value + system + user[call], shared, completion)
     if drawn is None or drawn.quoting < 1:
         part = quote * (1 - (drawn.quoting if drawn else 0.0))
         before = tokens[2]
@@ -225,121 +174,6 @@ def _priced(prices: _spending.TokenPrices, work: Volume) -> Range:
         prices.cost(work.prompt_tokens, work.shared_tokens, completion) for completion in work.completion_tokens
     )
     return low, high
-
-
-# ------------------------------------------------------------------------------------------------- the folder
-def is_drawn(config: Config) -> bool:
-    """Whether the data folder holds persons, so that a plan needs Spark.
-
-    Raises:
-        ConfigError: The folder is not one of ours.
-    """
-    return _storage.has_tables(config.data_dir) and _storage.exists(config.data_dir, tables.ATTRIBUTE)
-
-
-def _drawn(spark: SparkSession, config: Config, requests: Requests) -> Drawn | None:
-    """None where there is no person of the chosen states, of whatever seed."""
-    ufs = list(config.run.ufs)
-    people = _storage.read(spark, config.data_dir, tables.ATTRIBUTE, ufs).withColumn(
-        "is_asked_for",
-        (F.col("seed") == config.run.seed)
-        & (F.col("model_version") == _states.model_version(config))
-        & (F.col("age_years") >= 18),
-    )
-    counts = people.groupBy("uf").agg(F.sum(F.col("is_asked_for").cast("long")).alias("there")).collect()
-    if not counts:
-        return None
-    there = {row["uf"]: row["there"] for row in counts}
-    has_answers = _storage.exists(config.data_dir, tables.RESPONSE)
-    most = WALKED if has_answers and any(there.values()) else max(SPECIMENS // len(counts), 1)
-    place = F.row_number().over(Window.partitionBy("uf").orderBy(F.desc("is_asked_for"), "uuid"))
-    chosen = people.withColumn("place", place).where(F.col("place") <= most).select("uuid", "is_asked_for")
-    records = _text_inputs.records(spark, config, ufs).join(F.broadcast(chosen), "uuid", "inner")
-    regional = _text_inputs.facts(spark, config)
-    measured = records.mapInArrow(_measurer(requests, _text_inputs.bounds_of(config), regional), _MEASURES)
-    sums = (
-        measured.groupBy("uf")
-        .agg(
-            F.count("*").alias("walked"),
-            *(F.sum(name).alias(name) for name in ("lacks_1", "lacks_2", "prompt_1", "prompt_2")),
-            F.sum(F.col("is_quoting").cast("long")).alias("quoting"),
-        )
-        .collect()
-    )
-    walked = sum(row["walked"] for row in sums)
-    if not walked:
-        return None
-    lacking = {(row["uf"], call): row[f"lacks_{call}"] / row["walked"] for row in sums for call in CALLS}
-    return Drawn(
-        there=there,
-        lacking=lacking,
-        is_exact=all(row["walked"] == there[row["uf"]] for row in sums),
-        specimens=walked,
-        prompt_1=sum(row["prompt_1"] for row in sums) / walked,
-        prompt_2=sum(row["prompt_2"] for row in sums) / walked,
-        quoting=sum(row["quoting"] for row in sums) / walked,
-    )
-
-
-def _measurer(
-    requests: Requests, bounds: Bounds, regional: Facts
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def measure(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        walker = Walker(requests, bounds)
-        for batch in batches:
-            rows = []
-            for person, answers, refused in _text_inputs.people(batch, regional):
-                verdict = walker.walk(person, answers, refused)
-                lacks = () if verdict.missing is None else CALLS[verdict.missing[0] - 1 :]
-                first = first_answer(walker, requests, person, answers, verdict)
-                (attempt, problems), (attempt2, problems2) = verdict.plan
-                sent = prompts.render(requests.prompts, 1, person, attempt, None, problems)
-                sent2 = prompts.render(requests.prompts, 2, person, attempt2, first[1] if first else {}, problems2)
-                rows.append(
-                    {
-                        "uf": person["uf"],
-                        "lacks_1": int(1 in lacks),
-                        "lacks_2": int(2 in lacks),
-                        "prompt_1": _count(sent[1]["content"]),
-                        "prompt_2": _count(sent2[1]["content"]),
-                        "is_quoting": first is not None,
-                    }
-                )
-            yield pa.RecordBatch.from_pylist(rows, schema=_MEASURES_ARROW)
-
-    return measure
-
-
-def _count(text: str) -> int:
-    return len(bpe_openai.get_encoding("o200k_base").encode_ordinary(text))
-
-
-def _answered(spark: SparkSession, config: Config, requests: Requests) -> dict[int, Answered]:
-    """What answers took so far, by call: those of this model under these prompts."""
-    if not _storage.exists(config.data_dir, tables.RESPONSE):
-        return {}
-    stored: DataFrame = _storage.read(spark, config.data_dir, tables.RESPONSE).where(
-        (F.col("model") == requests.model) & (F.col("prompt_version") == requests.prompts.version)
-    )
-    rows = (
-        stored.groupBy("call")
-        .agg(
-            F.count("*").alias("answers"),
-            F.countDistinct("uuid").alias("records"),
-            *(F.avg(name).alias(name) for name in ("completion_tokens", "prompt_tokens", "cached_tokens")),
-        )
-        .collect()
-    )
-    return {
-        row["call"]: Answered(
-            row["answers"],
-            row["records"],
-            row["completion_tokens"] or 0.0,
-            row["prompt_tokens"] or 0.0,
-            row["cached_tokens"] or 0.0,
-        )
-        for row in rows
-    }
 
 
 # ----------------------------------------------------------------------------------------------- for people

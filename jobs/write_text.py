@@ -10,24 +10,34 @@ from __future__ import annotations
 import math
 import os
 import sys
-import threading
-import time
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 from pyspark import TaskContext
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from census import tables
 from census.errors import ConfigError, ModelError, PovoError
 from conf.settings import Config
-from jobs import _cli, _journal, _locks, _runlog, _server_process, _states, _text_inputs
+from jobs import (
+    _cli,
+    _journal,
+    _locks,
+    _runlog,
+    _server_process,
+    _spending,
+    _states,
+    _storage,
+    _text_inputs,
+    _text_metrics,
+)
 from jobs._runlog import RunReport
+from jobs._text_progress import QUANTILES, FigureFiles, LiveLine, Sums, Watcher, tokens_before
 from udfs.answers import Answer, Requests, Walk, Walker
 from udfs.client import ChatClient, ClientSettings, check_model
 from udfs.hints import Hints
@@ -94,7 +104,11 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
             "spark.speculation must be off while texts are written: a speculative twin pays for every token again."
         )
     require_retries(spark.sparkContext.master, int(spark.conf.get("spark.task.maxFailures", "4") or 4))
-    tasks = llm.tasks or spark.sparkContext.defaultParallelism
+    most_tasks = llm.tasks or spark.sparkContext.defaultParallelism
+    prices = _spending.prices_of(llm)
+    allowance = _spending.Allowance(llm.max_tokens_total, llm.max_cost, prices, *_spent(spark, config))
+    if allowance.is_spent():
+        raise ModelError(f"write_text: {allowance.told(config.prices.currency)}, so nothing more is asked. {_GO_ON}")
     asking = Asking(
         client={
             "endpoints": endpoints,
@@ -115,28 +129,47 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
         roll_seconds=config.journal.roll_seconds,
         roll_bytes=config.journal.roll_bytes,
         run_id=_locks.run_id(),
-        limits=TaskLimits(
-            in_flight=max(math.ceil(llm.max_in_flight / tasks), 1),
-            content_retries=llm.content_retries,
-            token_cap=math.ceil(llm.max_tokens_total / tasks),
-        ),
+        limits=TaskLimits(in_flight=max(math.ceil(llm.max_in_flight / most_tasks), 1)),
     )
     check_model(_client_settings(asking))
     report.require_row()
+    watcher = _watcher(spark, config, report, prices)
+    passes: list[list[Row]] = []
+    try:
+        with _text_metrics.endpoint(llm.metrics_port, lambda: watcher.sums, prices):
+            # Shares of a cap are spent unevenly: while some of it is left, what lacks answers is shared out again.
+            while not passes or (_count(passes[-1], "capped") and not allowance.is_spent() and _paid(passes[-1])[1]):
+                tasks = allowance.tasks(most_tasks)
+                limits = TaskLimits(
+                    in_flight=allowance.in_flight(tasks, llm.max_in_flight),
+                    content_retries=llm.content_retries,
+                    token_cap=allowance.share(tasks) or 0,
+                )
+                passes.append(_pass(spark, config, replace(asking, limits=limits), tasks, report, watcher))
+                allowance.pay(*_paid(passes[-1]))
+    finally:
+        _note(report, passes, watcher.sums, prices)
+    _judge(report, passes[-1], f"{allowance.told(config.prices.currency)}")
+
+
+_GO_ON = "The same command goes on from what is stored, with the whole cap again; a higher cap goes on further."
+_TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
+
+
+def _pass(
+    spark: SparkSession, config: Config, asking: Asking, tasks: int, report: RunReport, watcher: Watcher
+) -> list[Row]:
+    """Ask once for everything that lacks an answer, and store it: sums by state and status."""
     mark(asking.journal, asking.run_id)
     records = _text_inputs.records(spark, config, list(report.todo)).repartition(tasks, "uuid")
-    sizes = _states.records(config)
-    expected = 2 * sum(sizes[uf] for uf in report.todo)
-    with _Watcher(_journal.folder(config), report, expected):
+    with watcher:
         try:
             sums = (
                 build(records, asking)
                 .groupBy("uf", "status")
                 .agg(
                     F.count("*").alias("records"),
-                    F.sum("calls").alias("calls"),
-                    F.sum("prompt_tokens").alias("prompt_tokens"),
-                    F.sum("completion_tokens").alias("completion_tokens"),
+                    *(F.sum(name).alias(name) for name in ("calls", *_TOKENS)),
                     F.first("reason", ignorenulls=True).alias("reason"),
                 )
                 .collect()
@@ -146,19 +179,93 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
     # Not after a failure or a stop: other tasks may still write, and the files go with the merge. The next run merges.
     report.progress("storing the answers")
     _journal.merge(spark, config)
-    report.rows_in = sum(row["records"] for row in sums)
-    report.rows_out = sum(row["calls"] or 0 for row in sums)
-    report.prompt_tokens = sum(row["prompt_tokens"] or 0 for row in sums)
-    report.completion_tokens = sum(row["completion_tokens"] or 0 for row in sums)
-    # The answers are stored by now: a further run asks for the rest only.
-    for ended in (row for row in sums if row["status"] in ("stopped", "capped")):
-        left = sum(row["records"] for row in sums if row["status"] == ended["status"])
-        raise ModelError(f"write_text: {left:,} of {report.rows_in:,} records were not asked: {ended['reason']}")
-    failed = [row for row in sums if row["status"] == "failed"]
+    return list(sums)
+
+
+def _watcher(spark: SparkSession, config: Config, report: RunReport, prices: _spending.TokenPrices | None) -> Watcher:
+    """Who tells how far the tasks are; of records accepted before, nothing is expected."""
+    accepted = 0
+    if _storage.exists(config.data_dir, tables.TEXT):
+        accepted = _storage.read(spark, config.data_dir, tables.TEXT, report.todo).count()
+    sizes = _states.records(config)
+    expected = 2 * max(sum(sizes[uf] for uf in report.todo) - accepted, 0)
+    folder = _journal.folder(config)
+    return Watcher(
+        FigureFiles(folder, _locks.run_id()),
+        LiveLine(accepted=accepted, expected=expected, prices=prices, currency=config.prices.currency),
+        report.progress,
+        expected=expected,
+        count=LineCounter(folder, _locks.run_id()).count,
+    )
+
+
+def _spent(spark: SparkSession, config: Config) -> tuple[_spending.Tokens, int]:
+    """Tokens and number of the answers that this command has stored: of its earlier rounds."""
+    if not (config.llm.max_tokens_total or config.llm.max_cost):
+        return _spending.Tokens(), 0
+    mine = _storage.read(spark, config.data_dir, tables.RESPONSE).where(F.col("run_id") == _locks.run_id())
+    row = mine.agg(F.count("*").alias("answers"), *(F.sum(name).alias(name) for name in _TOKENS)).first()
+    return _spending.Tokens(*(row[name] or 0 for name in _TOKENS)), row["answers"]
+
+
+def _count(sums: list[Row], status: str) -> int:
+    return sum(row["records"] for row in sums if row["status"] == status)
+
+
+def _paid(sums: list[Row]) -> tuple[_spending.Tokens, int]:
+    """Tokens and calls of a pass."""
+    tokens = _spending.Tokens(*(sum(row[name] or 0 for row in sums) for name in _TOKENS))
+    return tokens, sum(row["calls"] or 0 for row in sums)
+
+
+def _note(report: RunReport, passes: list[list[Row]], sums: Sums | None, prices: _spending.TokenPrices | None) -> None:
+    """What the row of the stage says of the asking, also where it failed: then only what the tasks' figures tell."""
+    by_state: dict[str, list[Row]] = {}
+    for row in (row for found in passes for row in found):
+        by_state.setdefault(row["uf"], []).append(row)
+    paid = {uf: _paid(rows) for uf, rows in by_state.items()}
+    tokens = sum((spent for spent, _ in paid.values()), _spending.Tokens())
+    if sums is not None and sums.tokens.total > tokens.total:
+        tokens = sums.tokens
+    report.rows_in = sum(row["records"] for row in passes[0]) if passes else None
+    report.rows_out = sum(calls for _, calls in paid.values()) if passes else None
+    report.prompt_tokens, report.completion_tokens = tokens.prompt, tokens.completion
+    report.asking = {
+        "cached_tokens": tokens.cached,
+        "cost": prices.of(tokens) if prices else None,
+        "texts": {
+            uf: {
+                "calls": calls,
+                "prompt_tokens": spent.prompt,
+                "cached_tokens": spent.cached,
+                "completion_tokens": spent.completion,
+                "cost": prices.of(spent) if prices else None,
+            }
+            for uf, (spent, calls) in paid.items()
+        },
+    }
+    if sums is not None:
+        report.asking |= {"requests": sums.requests, "retries": dict(sums.retries)}
+        report.asking |= {f"latency_p{share:.0%}_ms".replace("%", ""): sums.latency_ms(share) for share in QUANTILES}
+
+
+def _judge(report: RunReport, last: list[Row], spent: str) -> None:
+    """Whether the stage did what it should, by its last pass. The answers are stored: a further run asks for the rest.
+
+    Raises:
+        ModelError: A cap or the budget of retries ended the asking, or no record got an answer.
+    """
+    capped, stopped, failed = (_count(last, status) for status in ("capped", "stopped", "failed"))
+    reasons = {row["status"]: row["reason"] for row in last}
+    if capped:
+        raise ModelError(
+            f"write_text: {spent}; {capped + failed:,} of {report.rows_in:,} records still lack answers. {_GO_ON}"
+        )
+    if stopped:
+        raise ModelError(f"write_text: {stopped:,} of {report.rows_in:,} records were not asked: {reasons['stopped']}")
     if failed:
-        lost = sum(row["records"] for row in failed)
-        sentence = f"{lost:,} of {report.rows_in:,} records got no answer; first reason: {failed[0]['reason']}"
-        if lost == report.rows_in:
+        sentence = f"{failed:,} of {report.rows_in:,} records got no answer; first reason: {reasons['failed']}"
+        if failed == report.rows_in:
             raise ModelError(f"write_text: {sentence}")
         report.warning = sentence
 
@@ -194,7 +301,10 @@ def _asker(asking: Asking) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.R
         earlier = StoredAnswers(journal_files(folder, asking.run_id, task), _known)
         walker = Walker(asking.requests, asking.bounds)
         labels = Labels(asking.run_id, asking.requests.model, asking.requests.prompts.version)
-        figures = TaskFigures()
+        figures, limits = TaskFigures(), asking.limits
+        if limits.token_cap and attempt:  # an attempt before this one spent of the same share
+            spent = tokens_before(folder, asking.run_id, task, attempt)
+            limits = replace(limits, token_cap=max(limits.token_cap - spent, 1))
         with JournalWriter(
             folder,
             asking.run_id,
@@ -211,7 +321,7 @@ def _asker(asking: Asking) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.R
                     open_client=lambda: ChatClient(_client_settings(asking), figures=figures),
                     journal=journal,
                     labels=labels,
-                    limits=asking.limits,
+                    limits=limits,
                     figures=figures,
                     figures_file=folder.file(figures_name(asking.run_id, task, attempt)),
                 ):
@@ -269,32 +379,6 @@ def _model_error(error: PySparkException) -> Exception:
     if _FATAL not in text:
         return error
     return ModelError(text.split(_FATAL, 1)[1].splitlines()[0].strip())
-
-
-class _Watcher:
-    """Counts the answers in the journal while tasks write them, for whoever watches."""
-
-    def __init__(self, folder: str, report: RunReport, expected: int) -> None:
-        self._counter = LineCounter(folder, _locks.run_id())
-        self._report, self._expected = report, expected
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> _Watcher:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join(2)
-
-    def _watch(self) -> None:
-        took = 0.0
-        while not self._over.wait(max(1.0, 10 * took)):  # to list an object store takes its time
-            started = time.monotonic()
-            answers = self._counter.count()
-            took = time.monotonic() - started
-            self._report.progress("asking the model", answers, max(self._expected, answers))
 
 
 if __name__ == "__main__":

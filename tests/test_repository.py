@@ -63,6 +63,7 @@ DOORS = {
         "jobs/_sources.py": "verifies sources and copies them",
         "jobs/_states.py": "digests of packaged code and data",
         "jobs/_storage.py": "files of the data folder",
+        "jobs/_text_progress.py": "the figures of tasks that run",
         "jobs/batch.py": "request files out, answer files in",
         "jobs/report.py": "packaged page templates",
         "udfs/durable.py": "answers as they arrive",
@@ -73,9 +74,11 @@ DOORS = {
     },
     "speaks HTTP": {
         "udfs/client.py": "asks the model",
+        "udfs/polling.py": "asks whether servers are there and what waits",
         "udfs/transport.py": "sockets under the client",
         "jobs/serve.py": "the offline writer's server",
         "jobs/_connections.py": "sockets under that server, and their faults",
+        "jobs/_text_metrics.py": "figures for Prometheus, on the loopback address",
     },
     "starts processes": {
         "jobs/_spark.py": "asks Java for its version",

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from udfs.client import error_message
+from udfs.completion import Completion, read_completion
+from udfs.retries import TryFailed, error_message
 
 URL = "/v1/chat/completions"
 _ID = re.compile(
@@ -92,43 +93,38 @@ def parse_line(line: bytes) -> dict[str, Any]:
     return found
 
 
-def completion_of(line: Mapping[str, Any]) -> dict[str, Any]:
-    """The chat completion in a line of an output file.
+def completion_of(line: Mapping[str, Any], *, source: str, model: str) -> Completion:
+    """The answer in a line of an output file, without the model's reasoning.
+
+    Args:
+        source: Stands in the place of the endpoint.
+        model: That was asked for.
 
     Raises:
         AnswerFailed: The line carries an error instead; the message is the server's own sentence.
     """
     response = line.get("response")
     response = response if isinstance(response, dict) else {}
-    status = response.get("status_code", 200)
-    error = line.get("error")
-    body = response.get("body")
+    status, error, body = response.get("status_code", 200), line.get("error"), response.get("body")
     if error or status != 200:
         said = error or body or "no answer"
         message = error_message((said if isinstance(said, str) else json.dumps(said)).encode())
         raise AnswerFailed(f"{status}: {message}" if status != 200 else message)
     try:
-        if isinstance(body["choices"][0]["message"]["content"], str | None):  # type: ignore[index]
-            return dict(body)  # type: ignore[arg-type]
-    except (LookupError, TypeError):
-        pass
-    raise AnswerFailed("the response is no chat completion")
+        return read_completion(json.dumps(body).encode(), url=source, model=model, latency_ms=0, tries=1)
+    except TryFailed as failed:
+        raise AnswerFailed("the response is no chat completion") from failed
 
 
 def journal_row(
-    identity: BatchId, answer: Mapping[str, Any], *, model: str, prompt_version: str, source: str, now: str, run_id: str
+    identity: BatchId, answer: Completion, *, model: str, prompt_version: str, now: str, run_id: str
 ) -> dict[str, Any]:
-    """The answer as the journal has it; how long it took is not known, and the model's reasoning is left out.
+    """The answer as the journal has it; how long it took is not known.
 
     Args:
-        answer: A chat completion.
         model, prompt_version: Of the export.
-        source: Stands in the place of the endpoint.
         now: When it came to us, in ISO form.
     """
-    choice = answer["choices"][0]
-    content = choice["message"].get("content")
-    usage = _table(answer.get("usage"))
     return {
         "request_key": identity.request_key,
         "uuid": identity.uuid,
@@ -137,17 +133,16 @@ def journal_row(
         "attempt": identity.attempt,
         "parent_key": identity.parent_key,
         "model": model,
-        "writer": str(answer.get("model") or model),
+        "writer": answer.model,
         "prompt_version": prompt_version,
-        # Halves of surrogate pairs can stand in JSON, but neither in UTF-8 nor in Arrow.
-        "content": content if content is None else content.encode("utf-8", "replace").decode("utf-8"),
-        "finish_reason": choice.get("finish_reason"),
-        "prompt_tokens": _count(usage.get("prompt_tokens")),
-        "cached_tokens": _count(_table(usage.get("prompt_tokens_details")).get("cached_tokens")),
-        "completion_tokens": _count(usage.get("completion_tokens")),
+        "content": answer.content,
+        "finish_reason": answer.finish_reason,
+        "prompt_tokens": answer.prompt_tokens,
+        "cached_tokens": answer.cached_tokens,
+        "completion_tokens": answer.completion_tokens,
         "latency_ms": None,
-        "tries": 1,
-        "endpoint": source,
+        "tries": answer.tries,
+        "endpoint": answer.endpoint,
         "status": "ok",
         "error": None,
         "answered_at": now,
@@ -157,11 +152,3 @@ def journal_row(
 
 def _check(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def _table(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) else 0

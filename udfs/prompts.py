@@ -311,7 +311,8 @@ def system_message(prompts: PromptSet, call: Literal[1, 2]) -> str:
         if call == 1
         else (prompts.personas_system, prompts.personas_schema)
     )
-    return f"{system.strip()}\n\n{SCHEMA_HEADER}\n{_compact(schema)}"
+    compact = _compact(schema)
+    return f"{system.strip()}\n\n{SCHEMA_HEADER}\n{compact}"
 
 
 def render(

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from census import tables
 from census.errors import ConfigError, SchemaError, SourceError
-from jobs import _cli, _locks, batch, validate
+from jobs import _cli, _locks, _text_inputs, batch, validate
 
 PERSONS = 3
 
@@ -75,10 +75,10 @@ def test_both_calls_go_out_and_come_back_and_every_record_is_accepted(spark, mak
 
     config = folder.config()
     verdicts = validate.build(
-        validate._text_inputs.records(spark, config, ["AC"]),
-        validate._text_inputs.requests_of(config),
-        validate._text_inputs.bounds_of(config),
-        validate._text_inputs.facts(spark, config),
+        _text_inputs.records(spark, config, ["AC"]),
+        _text_inputs.requests_of(config),
+        _text_inputs.bounds_of(config),
+        _text_inputs.hints(spark, config),
     ).verdicts
     assert [row["is_accepted"] for row in verdicts.select("is_accepted").collect()] == [True] * PERSONS
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from census import tables
 from conf import settings
 from jobs import _cli, _text_inputs, plan, write_text
+from jobs._plan_folder import Answered
 
 RUNNER = CliRunner()
 
@@ -100,8 +101,8 @@ def test_prompt_tokens_are_those_that_the_server_counts(spark, make_folder, writ
 def test_tokens_are_measured_once_there_are_enough_answers():
     config = settings.load(options={"run.ufs": "AC", "run.records": 10})
     requests = _text_inputs.requests_of(config)
-    few = {1: plan.Answered(99, 99, 500.0, 0.0, 0.0), 2: plan.Answered(99, 99, 250.0, 0.0, 0.0)}
-    many = {1: plan.Answered(110, 100, 500.0, 0.0, 0.0), 2: plan.Answered(100, 100, 250.0, 0.0, 0.0)}
+    few = {1: Answered(99, 99, 500.0, 0.0), 2: Answered(99, 99, 250.0, 0.0)}
+    many = {1: Answered(110, 100, 500.0, 0.0), 2: Answered(100, 100, 250.0, 0.0)}
     assert plan.build(config, requests, None, few, 1).tokens[1].completion != (500, 500)
     made = plan.build(config, requests, None, many, 1)
     assert (made.tokens[1].completion, made.tokens[2].completion) == ((500, 500), (250, 250))

@@ -87,17 +87,16 @@ def test_a_line_that_is_no_object_is_refused(line: bytes):
 )
 def test_an_error_of_either_shape_is_no_answer(line: dict[str, Any], reason: str):
     with pytest.raises(AnswerFailed) as failed:
-        completion_of(line)
+        completion_of(line, source="batch:x.jsonl", model="m")
     assert str(failed.value) == reason
 
 
 def test_an_answer_is_stored_without_reasoning_and_with_the_label_of_its_writer():
     row = journal_row(
         SECOND,
-        completion_of(answered()),
+        completion_of(answered(), source="batch:x.jsonl", model="m"),
         model="m",
         prompt_version="v",
-        source="batch:x.jsonl",
         now="2026-11-01T00:00:00.000+00:00",
         run_id="run1",
     )
