@@ -23,7 +23,7 @@ from jobs.write_text import Asking
 from udfs import offline_writer
 from udfs.answers import Answer, Walker, with_hints
 from udfs.journal import journal_files, read_journal
-from udfs.task_figures import figures_path
+from udfs.task_figures import figures_name
 from udfs.writing import TaskLimits
 
 PERSON = {
@@ -122,7 +122,7 @@ def test_answers_that_are_not_right_are_asked_again_as_the_walk_of_the_next_roun
 def test_figures_of_the_task_lie_beside_the_journal(asking: Callable[..., Asking]):
     task = asking()
     ask(task, batches(6))
-    told = json.loads(figures_path(Path(task.journal), "run1", 0, 0).read_text(encoding="utf-8"))
+    told = json.loads((Path(task.journal) / figures_name("run1", 0, 0)).read_text(encoding="utf-8"))
     url = task.client["endpoints"][0].removesuffix("/v1")
     counted = requests.get(f"{url}/_stats", timeout=5).json()
     assert told["asked"] == told["answered"] == counted["chat_requests"] == 12
