@@ -21,13 +21,16 @@ from jobs._faults import read_faults
 from jobs.serve import listen, server_of
 from jobs.write_text import Asking
 from udfs import offline_writer
-from udfs.answers import Answer, Walker, with_hints
+from udfs.answers import Answer, Walker
+from udfs.hints import Hints, with_hints
 from udfs.journal import journal_files, read_journal
 from udfs.task_figures import figures_name
 from udfs.writing import TaskLimits
 
+HINTS = Hints({"AC": {}})
 PERSON = {
     "uf": "AC",
+    "municipality_code": "1200401",
     "sex": "F",
     "age_years": 47,
     "zone": "urbana",
@@ -80,7 +83,7 @@ def asking(tmp_path: Path) -> Iterator[Callable[..., Asking]]:
                 api_key_env="POVO_NO_SUCH_KEY",
                 requests=_text_inputs.requests_of(config),
                 bounds=_text_inputs.bounds_of(config),
-                regional={"AC": {}},
+                hints=HINTS,
                 journal=str(tmp_path / "journal"),
                 fsync_seconds=0.0,
                 roll_bytes=1 << 20,
@@ -114,7 +117,7 @@ def test_answers_that_are_not_right_are_asked_again_as_the_walk_of_the_next_roun
         answers.setdefault(row["uuid"], {})[row["request_key"]] = answer
     walker = Walker(task.requests, task.bounds)
     for row in rows(12):
-        person = with_hints(row, {})
+        person = with_hints(row, HINTS)
         verdict = walker.walk(person, answers[row["uuid"]], [])
         assert verdict.missing is None and len(verdict.rejections) == len(answers[row["uuid"]]) - 2
 
