@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import requests
+from pyspark import cloudpickle
 
 from conf import settings
 from jobs import _text_inputs, write_text
@@ -105,7 +106,7 @@ def stored(asking: Asking) -> list[dict[str, Any]]:
 def test_answers_that_are_not_right_are_asked_again_as_the_walk_of_the_next_round_expects(
     asking: Callable[..., Asking],
 ):
-    task = asking('[[fault]]\nkind = "malformed"\nshape = "not_json"\nevery = 4\n')
+    task = asking('[[fault]]\nkind = "malformed"\nshape = "not_json"\nevery = 4\ntimes = 6\n', content_retries=8)
     outcomes = ask(task, batches(12))
     kept = stored(task)
     assert {row["status"] for row in outcomes} == {"complete"}
@@ -144,9 +145,11 @@ def test_what_no_retry_mends_ends_the_task_with_one_sentence(asking: Callable[..
         ask(task, batches(6))
 
 
-def test_the_task_travels_without_a_secret(asking: Callable[..., Asking], monkeypatch: pytest.MonkeyPatch):
+def test_the_task_travels_whole_and_without_a_secret(asking: Callable[..., Asking], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("POVO_TEST_KEY", "chave-muito-secreta")
     task = replace(asking(), api_key_env="POVO_TEST_KEY")
+    travelled = cloudpickle.loads(cloudpickle.dumps(write_text._asker(task)))
+    assert sum(batch.num_rows for batch in travelled(batches(2))) == 2
     assert "chave-muito-secreta" not in repr(task) and "chave-muito-secreta" not in repr(
         write_text._client_settings(task)
     )
