@@ -35,7 +35,7 @@ PERSONS = 40
 TASKS = 2
 IN_FLIGHT = 8
 SECONDS = 0.4  # of an answer
-HANGS_SECONDS = 300.0
+HANGS_SECONDS = 600.0
 
 
 def config_of(data: Path, **options: object) -> Config:
