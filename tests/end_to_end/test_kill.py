@@ -97,6 +97,7 @@ def drawn(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path
     write(data, tables.ATTRIBUTE, [make_person(number) for number in range(PERSONS)])
     write(data, tables.PLACE, [PLACE])
     write(data, tables.CULTURE, [DISH])
+    write(data, tables.HABIT, [])
     return data
 
 
