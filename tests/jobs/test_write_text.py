@@ -24,7 +24,7 @@ from jobs.write_text import Asking
 from udfs import offline_writer
 from udfs.answers import Answer, Walker
 from udfs.hints import Hints, with_hints
-from udfs.journal import journal_files, read_journal
+from udfs.journal import journal_files, mark, read_journal
 from udfs.task_figures import figures_name
 from udfs.writing import TaskLimits
 
@@ -76,6 +76,7 @@ def asking(tmp_path: Path) -> Iterator[Callable[..., Asking]]:
 
         def make(faults: str = "", **limits: int) -> Asking:
             config = settings.load()
+            mark(tmp_path / "journal", "run1")  # as the driver does
             return Asking(
                 client={
                     "endpoints": (stack.enter_context(offline_server(faults, tmp_path)),),
@@ -87,6 +88,7 @@ def asking(tmp_path: Path) -> Iterator[Callable[..., Asking]]:
                 hints=HINTS,
                 journal=str(tmp_path / "journal"),
                 fsync_seconds=0.0,
+                roll_seconds=2.0,
                 roll_bytes=1 << 20,
                 run_id="run1",
                 limits=TaskLimits(4, **limits),
