@@ -122,6 +122,7 @@ class Llm(_Section):
     max_tries: int = Field(ge=1)
     retry_budget_share: float = Field(ge=0, le=1)
     content_retries: int = Field(ge=0)
+    hedge: bool
     max_rounds: int = Field(ge=1)
     max_tokens_total: int = Field(ge=0)
     temperature: float = Field(ge=0, le=2)

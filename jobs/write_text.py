@@ -118,6 +118,7 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
             "deadline_seconds": llm.deadline_seconds,
             "max_tries": llm.max_tries,
             "retry_budget_share": llm.retry_budget_share,
+            "hedge": llm.hedge,
             "ca_bundle": llm.ca_bundle,
         },
         api_key_env=llm.api_key_env,

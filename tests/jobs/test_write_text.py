@@ -90,6 +90,7 @@ def asking(tmp_path: Path) -> Iterator[Callable[..., Asking]]:
                 fsync_seconds=0.0,
                 roll_seconds=2.0,
                 roll_bytes=1 << 20,
+                roll_seconds=2.0,
                 run_id="run1",
                 limits=TaskLimits(4, **limits),
             )
@@ -98,6 +99,7 @@ def asking(tmp_path: Path) -> Iterator[Callable[..., Asking]]:
 
 
 def ask(asking: Asking, given: Iterator[pa.RecordBatch]) -> list[dict[str, Any]]:
+    mark(asking.journal, asking.run_id)
     return [row for batch in write_text._asker(asking)(given) for row in batch.to_pylist()]
 
 
@@ -150,6 +152,7 @@ def test_what_no_retry_mends_ends_the_task_with_one_sentence(asking: Callable[..
 def test_the_task_travels_whole_and_without_a_secret(asking: Callable[..., Asking], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("POVO_TEST_KEY", "chave-muito-secreta")
     task = replace(asking(), api_key_env="POVO_TEST_KEY")
+    mark(task.journal, task.run_id)
     travelled = cloudpickle.loads(cloudpickle.dumps(write_text._asker(task)))
     assert sum(batch.num_rows for batch in travelled(batches(2))) == 2
     assert "chave-muito-secreta" not in repr(task) and "chave-muito-secreta" not in repr(
