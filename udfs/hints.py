@@ -73,7 +73,10 @@ def _facts(
         return fact.name == town_name or (fact.municipality_code is not None and fact.municipality_code == town)
 
     ranked = [
-        fact for kind in kinds for fact in facts.get(kind, ()) if where == _ANY or is_here(fact) == (where == _OWN)
+        fact
+        for kind in kinds
+        for fact in facts.get(kind, ())
+        if where == _ANY or (is_here(fact) == (where == _OWN) and fact.name != town_name)
     ]
     ranked.sort(key=lambda fact: _digest(person, fact.name))
     if where == _ANY:

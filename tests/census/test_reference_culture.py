@@ -73,8 +73,8 @@ def test_the_sports_of_a_sex_and_age_add_up_to_everybody(sex, age_years):
     ]
     total = sum(float(row["percent"]) for row in fitting)
     idle = sum(float(row["percent"]) for row in fitting if row["option"].startswith("nenhum"))
-    # Under 55 the other reasons for no sport have no name, and are left out.
-    assert (idle < total <= 100.5) and total >= (99 if age_years >= 55 else 80), total
+    # Under 65 the other reasons for no sport have no name, and are left out.
+    assert (idle < total <= 100.5) and total >= (99 if age_years >= 65 else 75), total
     assert len({row["option"] for row in fitting}) == len(fitting)
 
 

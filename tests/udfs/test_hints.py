@@ -16,7 +16,7 @@ FACTS = {
     "dish": [Fact(f"prato {i}") for i in range(8)],
     "feast": [Fact("Feira da Vila", "1"), *(Fact(f"festa {i}", str(i)) for i in range(2, 9))],
     "place": [Fact("Vila", None), Fact("Porto", None)],
-    "sight": [Fact("Museu da Vila", "1"), Fact("Parque da Serra", "5")],
+    "sight": [Fact("Museu da Vila", "1"), Fact("Vila", "1"), Fact("Parque da Serra", "5")],
     "craft": [Fact("renda"), Fact("renda de bilro"), Fact("cerâmica")],
 }
 HABITS = [
