@@ -1,0 +1,68 @@
+"""What a text must not say of people: race or descent named, slurs, stereotypes; the terms are in data/terms.jsonl.
+
+A term is a pattern over folded words (no accents, lower case); it is no finding after one of its `except_after` words:
+`negra` is a person's colour, `ovelha negra` is not. Capitalised names of places (`Rio Negro`) are left in peace.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+
+from udfs.checks.reasons import Finding, ReasonCode
+from udfs.checks.text import Text
+
+_LEADING = re.compile(r"(?:^|[.!?;]\s+)(?:pret|negr|pard|branc|indigen|moren|mulat)[oa],")
+
+
+@dataclass(frozen=True)
+class _Term:
+    reason: ReasonCode
+    pattern: re.Pattern[str]
+    except_after: tuple[str, ...]
+
+
+@lru_cache(maxsize=1)
+def terms() -> tuple[_Term, ...]:
+    """The reviewed list."""
+    lines = resources.files("udfs.checks").joinpath("data").joinpath("terms.jsonl").read_text(encoding="utf-8")
+    rows = [json.loads(line) for line in lines.splitlines()]
+    return tuple(
+        _Term(
+            ReasonCode(row["reason"]),
+            re.compile(rf"(?<![\w-])(?:{row['pattern']})(?![\w-])"),
+            tuple(f" {words}" for words in row["except_after"]),
+        )
+        for row in rows
+    )
+
+
+def check(text: Text) -> Iterator[Finding]:
+    """Findings in one text, at most one of each reason."""
+    plain = text.plain
+    if found := _LEADING.search(plain):
+        yield Finding(ReasonCode.RACE_NAMED, found[0].strip(" .!?;,"))
+    seen: set[ReasonCode] = set()
+    for term in terms():
+        if term.reason in seen:
+            continue
+        for found in term.pattern.finditer(plain):
+            if _is_excepted(text, term, found):
+                continue
+            seen.add(term.reason)
+            yield Finding(term.reason, found[0])
+            break
+
+
+def _is_excepted(text: Text, term: _Term, found: re.Match[str]) -> bool:
+    if not term.except_after:
+        return False
+    before = f" {text.plain[: found.start()].rstrip(' -')}"
+    if before.endswith(term.except_after):
+        return True
+    last_word = text.plain.rfind(" ", 0, found.end()) + 1
+    return text.is_capital(last_word) and not text.starts_sentence(last_word)

@@ -1,0 +1,90 @@
+"""One text in the forms that the checks share: as written, without accents, and as words."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from typing import Any
+
+_WORD = re.compile(r"[a-z0-9]+")
+_SENTENCE = re.compile(r"(?<=[.!?;:])\s+|\n+")
+
+
+def _plain_letters() -> dict[int, str]:
+    """Accented letters of the Latin scripts -> the letter; one character for one, so that places agree."""
+    table = {}
+    for number in range(0xC0, 0x250):
+        base = unicodedata.normalize("NFKD", chr(number))[0]
+        if base.isascii() and base.isalpha():
+            table[number] = base.lower()
+    return table
+
+
+_LETTERS = _plain_letters()
+
+
+def plain(text: str) -> str:
+    """Lower case without accents; punctuation stays, and so does the length (for composed text)."""
+    return text.lower().translate(_LETTERS)
+
+
+@lru_cache(maxsize=65536)
+def fold(text: str) -> str:
+    """Lower case without accents, anything but letters and digits as one space: for comparing words."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    kept = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return " ".join(re.sub(r"[^a-z0-9]+", " ", kept).split())
+
+
+def has_words(folded: str, words: str) -> bool:
+    """Whether the folded `words` stand in the folded text as whole words."""
+    return bool(words) and f" {words} " in f" {folded} "
+
+
+def given(person: Mapping[str, Any], column: str) -> str:
+    """A value of the record as text; empty for what is missing."""
+    value = person.get(column)
+    return "" if value is None or value != value else str(value)
+
+
+class Text:
+    """A text of a record; what is derived from it is computed once."""
+
+    __slots__ = ("__dict__", "raw")
+
+    def __init__(self, raw: str) -> None:
+        self.raw = unicodedata.normalize("NFC", raw)
+
+    @cached_property
+    def plain(self) -> str:
+        return plain(self.raw)
+
+    @cached_property
+    def words(self) -> list[str]:
+        return _WORD.findall(self.plain)
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        return frozenset(self.words)
+
+    @cached_property
+    def sentences(self) -> list[str]:
+        """Plain sentences and clauses between full stops, semicolons and colons."""
+        return [sentence for sentence in _SENTENCE.split(self.plain) if sentence]
+
+    def is_capital(self, place: int) -> bool:
+        """Whether the raw text has a capital letter at this place of the plain one."""
+        return len(self.raw) == len(self.plain) and self.raw[place].isupper()
+
+    def starts_sentence(self, place: int) -> bool:
+        """Whether a sentence begins at this place."""
+        before = self.plain[:place].rstrip(" \"'“‘(")
+        return not before or before[-1] in ".!?;:\n"
+
+    def around(self, start: int, end: int, margin: int = 12) -> str:
+        """The words of the raw text at these places, with a little of what stands beside them."""
+        left = max(0, self.raw.rfind(" ", 0, max(0, start - margin)) + 1)
+        right = self.raw.find(" ", min(len(self.raw), end + margin))
+        return " ".join(self.raw[left : right if right >= 0 else len(self.raw)].split())[:80]
