@@ -57,7 +57,7 @@ def check_text(
             *identity.children(text, person),
             *identity.spouse(text, person),
             *place.check(text, person),
-            *work.occupation(text, field, person, work.subject_pattern(person)),
+            *work.occupation(text, field, person),
             *work.stage(text, person),
         )
     )
@@ -72,8 +72,8 @@ def _whatever_it_says(text: Text, limits: Limits, *, is_item: bool) -> Iterator[
     yield from form.check(text, is_item=is_item, max_repeats=limits.max_repeats)
     yield from language.check(
         text,
-        # Items have few of the words by which languages are told apart.
-        min_portuguese=limits.min_portuguese_probability / 5 if is_item else limits.min_portuguese_probability,
+        is_item=is_item,
+        min_portuguese=limits.min_portuguese_probability,
         max_english_share=limits.max_english_share,
     )
     yield from privacy.check(text)

@@ -1,6 +1,7 @@
 """What a text must not say of people: race or descent named, slurs, stereotypes; the terms are in data/terms.jsonl.
 
-A term is a pattern over folded words (no accents, lower case); it is no finding after one of its `except_after` words:
+A term is a pattern over plain letters, looked for where the text has one of its `words` (by their first four letters);
+it is no finding after one of its `except_after` words:
 `negra` is a person's colour, `ovelha negra` is not. Capitalised names of places (`Rio Negro`) are left in peace.
 """
 
@@ -14,7 +15,7 @@ from functools import lru_cache
 from importlib import resources
 
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import Text
+from udfs.checks.text import Text, openings
 
 _LEADING = re.compile(r"(?:^|[.!?;]\s+)(?:pret|negr|pard|branc|indigen|moren|mulat)[oa],")
 
@@ -22,6 +23,7 @@ _LEADING = re.compile(r"(?:^|[.!?;]\s+)(?:pret|negr|pard|branc|indigen|moren|mul
 @dataclass(frozen=True)
 class _Term:
     reason: ReasonCode
+    openings: frozenset[str]
     pattern: re.Pattern[str]
     except_after: tuple[str, ...]
 
@@ -34,6 +36,7 @@ def terms() -> tuple[_Term, ...]:
     return tuple(
         _Term(
             ReasonCode(row["reason"]),
+            openings(" ".join(row["words"])),
             re.compile(rf"(?<![\w-])(?:{row['pattern']})(?![\w-])"),
             tuple(f" {words}" for words in row["except_after"]),
         )
@@ -48,7 +51,7 @@ def check(text: Text) -> Iterator[Finding]:
         yield Finding(ReasonCode.RACE_NAMED, found[0].strip(" .!?;,"))
     seen: set[ReasonCode] = set()
     for term in terms():
-        if term.reason in seen:
+        if term.reason in seen or text.openings.isdisjoint(term.openings):
             continue
         for found in term.pattern.finditer(plain):
             if _is_excepted(text, term, found):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import Text
+from udfs.checks.text import Text, openings
 
 _HARMONY = re.compile(
     r"<\|[^|>]{0,40}\|?>|\bassistant\s?(?:final|analysis|commentary)|^\s*(?:analysis|commentary|final)\b\s*[:A-Z]?"
@@ -33,7 +33,6 @@ _LEFTOVER = re.compile(
     r"|\bespero que (?:este|esse|o|isso|ajude|goste|atenda)|\batend[ae] ao (?:pedido|solicitado)\b"
     r"|\b\d+ caracteres\b|\bcaracteres\b"
     r"|\bpersona (?:profissional|esportiva|artistica|culinaria|de viagens?|viajante)\b"
-    r"|^\s*(?:claro|certamente|com certeza|com prazer|perfeito|ok)[!,:]"
     r"|\b(?:texto|retrato|conteudo) (?:solicitad|pedid|acima|abaixo|anterior|gerad)"
     r"|\b(?:obs|observacao|nota)(?: \w+)?: (?:a ficha|o (?:texto|registro)|nao (?:ha|foi|consta|informad))"
     r"|\bnao (?:foi |esta |e )?(?:informad|especificad|fornecid)[oa]s?\b"
@@ -41,6 +40,13 @@ _LEFTOVER = re.compile(
     r"|\[(?:nome|cidade|idade|profissao|estado|inserir)[^\]]*\]|\{\w+\}",
     re.MULTILINE,
 )
+_LEFTOVER_WORDS = openings(
+    "solicitado pedido requisitado instruido instrucao ficha registro dados informacoes perfil esquema json prompt "
+    "placeholder lorem espero atende caracteres persona texto retrato conteudo fornecido especificado abaixo resposta "
+    "descricao completo primeiro momento civil onde tipo versao nome"
+) - openings("onde tipo nome primeiro")
+_LABEL_WORDS = frozenset(("nome", "onde", "tipo", "primeiro"))
+_OPENER = re.compile(r"\s*(?:claro|certamente|com certeza|com prazer|perfeito|ok)[!,:]")
 _REFUSAL = re.compile(
     r"\bmodelo de linguagem\b|\bassistente (?:virtual|de ia|digital)\b"
     r"|\b(?:sou|como|enquanto) (?:uma? )?(?:ia|inteligencia artificial|chatbot|assistente de)\b"
@@ -50,6 +56,10 @@ _REFUSAL = re.compile(
     r"|\b(?:diretrizes|politicas?) de (?:conteudo|uso|seguranca)\b|\bviola(?:ria)? (?:as|a|minhas) (?:diretriz|politica)"
     r"|\b(?:as an ai|i'?m sorry|i can(?:'|no)?t (?:help|assist|do)|i am unable|language model)\b"
     r"|^\s*(?:desculpe|sinto muito|lamento|infelizmente)[^.]{0,40}\bnao (?:posso|consigo|sera possivel)\b"
+)
+_REFUSAL_WORDS = frozenset(
+    "modelo assistente ia inteligencia chatbot posso consigo poderei possivel autorizado autorizada tenho possuo diretrizes "
+    "politica politicas viola violaria sorry can cant cannot unable language".split()
 )
 _CODE_BOOK = re.compile(
     r"\bmedio completo e superior incompleto\b|\bfundamental completo e medio incompleto\b"
@@ -65,12 +75,20 @@ _CODE_BOOK = re.compile(
     r"|\b(?:neuroticismo|conscienciosidade|amabilidade|agradabilidade|extroversao|extraversao|abertura a experiencia)\b"
     r"|\bsexo (?:feminino|masculino)\b|\bzona (?:urbana)\b"
 )
+_CODE_BOOK_WORDS = frozenset(
+    "incompleto instrucao posicao domicilio condicao forca desocupado desocupada desocupados desocupadas ocupado ocupada "
+    "elementar elementares apoio servicos qualificado intelectual nivel instalacao armadas carteira estatutario auxiliar raca "
+    "autodeclarado autodeclarada grupo etaria pnad pnadc ibge cbo rais caged escore escores percentil score five "
+    "neuroticismo conscienciosidade amabilidade agradabilidade extroversao extraversao abertura sexo urbana".split()
+)
+_TAIL = 40  # characters that show how a text ends
 _SENTENCE_END = re.compile(r"[.!?][\"'”’»)\]]*$|[\"”»][.!?]?$")
 _OPEN_END = re.compile(
     r"(?:\.\.\.|…)[\"'”’»)]*$"
     r"|(?<![\w-])(?:o|a|os|as|de|da|do|das|dos|e|com|para|em|no|na|por|pelo|pela|mas|ou)[.!?]$",
     re.IGNORECASE,
 )
+_LONGEST_PHRASE = 8
 _RUN = re.compile(r"(\w)\1{5,}")
 _MARKUP_CHARACTERS = re.compile(r"[*_`#>|\[\]•\n{}<]|^\s*[-–\d]")
 
@@ -90,19 +108,26 @@ def check(text: Text, *, is_item: bool, max_repeats: int) -> Iterator[Finding]:
             yield Finding(ReasonCode.MARKDOWN, found[0].strip())
         if (found := _FIELD_NAME.search(plain)) is not None:
             yield Finding(ReasonCode.PROMPT_LEFTOVER, found[0])
-    for pattern, reason in (
-        (_LEFTOVER, ReasonCode.PROMPT_LEFTOVER),
-        (_REFUSAL, ReasonCode.REFUSAL),
-        (_CODE_BOOK, ReasonCode.CODE_BOOK_WORDS),
-    ):
-        if (found := pattern.search(plain)) is not None:
-            yield Finding(reason, found[0].strip())
+    is_labelled = ":" in plain and not text.vocabulary.isdisjoint(_LABEL_WORDS)
+    if found := _OPENER.match(plain):
+        yield Finding(ReasonCode.PROMPT_LEFTOVER, found[0].strip())
+    elif is_labelled or "[" in plain or "{" in plain or not text.openings.isdisjoint(_LEFTOVER_WORDS):
+        yield from _found(_LEFTOVER, plain, ReasonCode.PROMPT_LEFTOVER)
+    if not text.vocabulary.isdisjoint(_REFUSAL_WORDS):
+        yield from _found(_REFUSAL, plain, ReasonCode.REFUSAL)
+    if not text.vocabulary.isdisjoint(_CODE_BOOK_WORDS):
+        yield from _found(_CODE_BOOK, plain, ReasonCode.CODE_BOOK_WORDS)
     if not is_item:
-        end = raw.rstrip()
+        end = raw.rstrip()[-_TAIL:]
         if not _SENTENCE_END.search(end) or _OPEN_END.search(end):
-            yield Finding(ReasonCode.TEXT_CUT, end[-30:])
+            yield Finding(ReasonCode.TEXT_CUT, end)
     if repeated := loop(text, max_repeats):
         yield Finding(ReasonCode.LOOP, repeated)
+
+
+def _found(pattern: re.Pattern[str], plain: str, reason: ReasonCode) -> Iterator[Finding]:
+    if (found := pattern.search(plain)) is not None:
+        yield Finding(reason, found[0].strip())
 
 
 def loop(text: Text, max_repeats: int) -> str:
@@ -110,7 +135,9 @@ def loop(text: Text, max_repeats: int) -> str:
     if found := _RUN.search(text.plain):
         return found[0][:20]
     words = text.words
-    for period in range(1, 9):
+    triples = list(zip(words, words[1:], words[2:], strict=False))
+    # Whatever is said so often in a row says three words of it again.
+    for period in range(1, _LONGEST_PHRASE + 1) if len(set(triples)) < len(triples) else ():
         needed = max_repeats if period == 1 else period * (max_repeats - 1)
         run = 0
         for place, (here, there) in enumerate(zip(words, words[period:], strict=False)):

@@ -13,7 +13,7 @@ from typing import Any
 
 from udfs.checks import work
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import Text, given, plain
+from udfs.checks.text import NAME, Text, given, openings, plain
 
 # Stems of adjectives that are said of people and take -o or -a.
 _HUMAN = (
@@ -51,26 +51,30 @@ _HUMAN_NOUNS = frozenset(
 )
 
 
-@lru_cache(maxsize=64)
-def _sex_patterns(first: str, sex: str, title: str) -> tuple[re.Pattern[str], ...]:
-    name = re.escape(first) if first else "(?!)"
+@lru_cache(maxsize=8192)
+def _sex_patterns(sex: str, title: str) -> tuple[re.Pattern[str], ...]:
+    other = _other_gender(title, sex)
+    article = "um" if sex == "F" else "uma"
+    own = (
+        rf"(?:(?:^|[.!?;] )(?:{article} )?|{NAME}(?: [a-z]+){{0,4}},? (?:e )?(?:{article} )?|\be {article} |\bcomo )"
+        rf"{re.escape(other)}\b(?! e )"
+    )
+    return (*((re.compile(own),) if other else ()), *_noun_patterns(sex))
+
+
+@lru_cache(maxsize=2)
+def _noun_patterns(sex: str) -> tuple[re.Pattern[str], ...]:
     nouns, honorific, pronoun = (_MEN, "seu", "ele") if sex == "F" else (_WOMEN, "dona", "ela")
     article = "um" if sex == "F" else "uma"
     patterns = [
-        rf"(?:^|[.!?;] )(?:{article} )?(?:{nouns})\b(?= [^.;]{{0,40}}?\b{name}\b| (?:de|que|calad|curios|dedicad|simples|e |com ))"
+        rf"(?:^|[.!?;] )(?:{article} )?(?:{nouns})\b(?= [^.;]{{0,40}}?{NAME}| (?:de|que|calad|curios|dedicad|simples|e |com ))"
         rf"(?! (?:da|do|das|dos) )",
-        rf"\b(?:{name}|el[ea]|sempre|hoje|ainda|como)? ?(?:\be|\bera|\bfoi|\bsendo) (?:{article} )?(?:{nouns})\b(?! d[ao]s? )",
-        rf"\b{name}(?: [a-z]+){{0,4}}, (?:{article} )?(?:{nouns})\b",
+        rf"(?:{NAME}|el[ea]|sempre|hoje|ainda|como)? ?(?:\be|\bera|\bfoi|\bsendo) (?:{article} )?(?:{nouns})\b(?! d[ao]s? )",
+        rf"{NAME}(?: [a-z]+){{0,4}}, (?:{article} )?(?:{nouns})\b",
         rf"\b(?:como|virou|tornou-se) {article} (?:{nouns})\b(?! (?:pequen|de))",
         rf", [oa] (?:senhora?|rapaz|moca)(?<!{'senhora' if sex == 'F' else 'senhor'}) (?:sabe|gosta|e |tem|diz|conta)",
-        rf"\b{honorific} {name}\b",
+        rf"\b{honorific} {NAME}\b",
     ]
-    other = _other_gender(title, sex)
-    if other:
-        patterns.append(
-            rf"(?:(?:^|[.!?;] )(?:{article} )?|\b(?:{name})(?: [a-z]+){{0,4}},? (?:e )?(?:{article} )?|\be {article} |\bcomo )"
-            rf"{re.escape(other)}\b(?! e )"
-        )
     subject = rf"(?:^|[.!?;,] |\be |\bque |\bporque |\bmas |\bembora |\bquando ){pronoun} (?:{_HUMAN_VERBS}|e [a-z]+d[oa]\b)\b"
     return tuple(re.compile(p) for p in (*patterns, subject))
 
@@ -110,10 +114,11 @@ def sex(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
         if is_human and (found[1] == "uma") != (of == "F") and not _is_of_other(whole, found.start()):
             yield Finding(ReasonCode.WRONG_SEX, found[0])
             return
-    *patterns, pronoun = _sex_patterns(plain(given(person, "first_name")), of, given(person, "occupation_title"))
+    told = text.told_of(person)
+    *patterns, pronoun = _sex_patterns(of, given(person, "occupation_title"))
     for one in patterns:
-        for found in one.finditer(whole):
-            if not _is_of_other(whole, found.start()):
+        for found in one.finditer(told):
+            if not _is_of_other(told, found.start()):
                 yield Finding(ReasonCode.WRONG_SEX, found[0].strip(" .,;"))
                 return
     right, wrong = ("ela", "ele") if of == "F" else ("ele", "ela")
@@ -211,7 +216,7 @@ def age(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
                     continue
                 yield Finding(ReasonCode.WRONG_AGE, found[0].strip(" ,("))
                 return
-    for found in _AROUND.finditer(whole):
+    for found in _AROUND.finditer(whole) if not text.vocabulary.isdisjoint(_DECADES) else ():
         lead, decade, tail = found[1] or "", _DECADES[found[2]], found[3] or ""
         if not lead and not tail:
             continue
@@ -247,6 +252,7 @@ def _is_age_bare(whole: str, found: re.Match[str]) -> bool:
 
 
 _STATUS = {"Solteiro": "solteir", "Casado": "casad", "Separado": "separad", "Divorciado": "divorciad", "Viúvo": "viuv"}
+_STATUS_WORDS = openings("solteiro casado separado divorciado viuvo recem-casado")
 _STATUS_SAID = re.compile(
     r"(?:^|[.!?;:] |\b(?:e|esta|hoje|ainda|agora|continua|segue|ficou|vive|feliz|ja|recem-?|ser|sendo|sempre|enfim|por ser|se diz|como)\s?"
     r"|, (?:ja |hoje |recem-?\s?)?)(solteir|casad|separad|divorciad|viuv)([oa])(?:na|ona|ao)?\b"
@@ -259,7 +265,7 @@ _FORMER_UNION = re.compile(r"\b(?:ja )?(?:foi|era|esteve|tinha sido) $")
 def marital_status(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
     """A claim of another marital status, in the person's gender. Who is divorced may be called separated."""
     status = given(person, "marital_status")
-    if status not in _STATUS:
+    if status not in _STATUS or text.openings.isdisjoint(_STATUS_WORDS):
         return
     allowed = {_STATUS[status]}
     if status == "Divorciado" or (status == "Casado" and not person.get("in_union")):
@@ -286,6 +292,10 @@ _CHILDREN = re.compile(
     r"|\b(?:seus?|suas?) (?:(?:dois|duas|tres|quatro|cinco|proprios|proprias|pequen\w+) )?(?:criancas?|bebes?|guris?|guria|pequenos|meninos|meninas|menino|menina|herdeir\w+)\b"
     r"|\bcriancas (?:da casa|dele|dela|em casa)\b|\bbebe recem-nascido\b|\b(?:esta |ficou )?gravida\b|\bos gemeos\b"
 )
+_CHILDREN_WORDS = openings(
+    "filho enteado neto neta netinho netos bisneto cacula primogenito mae pai avo bisavo crianca bebe guri guria pequenos "
+    "menino herdeiro gravida gemeos"
+)
 _CHILD_OF = re.compile(r" (?:unic[oa] |mais (?:velh|nov)[oa] |cacula )?(?:d[aeo]s?|del[ae]s?|alhei[oa]s?|adotiv[oa]s? da)\b")
 _CHILD_EXCEPTION = re.compile(r"(?:como (?:se fosse[m]? )?(?:um[a]? |os |as |seus |suas )?|pais e |por |quem tem |maes e )$")
 _GRANDCHILD_OF = re.compile(r" de (?:imigr|escrav|ital|japon|alem|agric|pescad|lavrad|vaqueir|costureir|indi)")
@@ -293,6 +303,8 @@ _GRANDCHILD_OF = re.compile(r" de (?:imigr|escrav|ital|japon|alem|agric|pescad|l
 
 def children(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
     """Children or grandchildren of the person: no record has them. Being somebody's child is no finding."""
+    if text.openings.isdisjoint(_CHILDREN_WORDS):
+        return
     whole = text.plain
     for found in _CHILDREN.finditer(whole):
         word = found[0].strip(" ,.;!?")
@@ -318,13 +330,14 @@ _SPOUSE = re.compile(
     r"|(?:o|a|seu|sua|do|da|ao|um|uma) (?<!ex-)(?:namorad[oa]|noiv[oa]|amasi[oa])(?! d[ao])"
     r"|(?:com quem (?:se casou|casou|e casad[oa]|vive ha|divide a vida|mora junto))|\bcasou-se com\b)\b"
 )
+_SPOUSE_WORDS = openings("marido esposo conjuge mulher companheiro parceiro namorado noivo amasio casou casou-se quem")
 _LATE = re.compile(r"falecid|morreu|saudade|finad|em memoria|perdeu|ja se foi|partiu|luto|quando vivo|viuvez|deixou|lembranca|ex-")
 _OF_OTHERS = re.compile(r" d[aeo]s? (?!quem|sempre|vida|toda|alma)")
 
 
 def spouse(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
     """A spouse or partner of somebody who lives in no union; the late one of a widowed person may be remembered."""
-    if person.get("in_union"):
+    if person.get("in_union") or text.openings.isdisjoint(_SPOUSE_WORDS):
         return
     status = given(person, "marital_status")
     for found in _SPOUSE.finditer(text.plain):

@@ -47,9 +47,9 @@ _EQUIPA_VERB = re.compile(r"\b(?:se|que|quem|ele|ela) equipa\b")
 _PORTUGAL_ACCENTS = re.compile(
     r"\b(?:económ|académ|género|fenómen|prémio|matrimóni|patrimóni|cerimóni|quilómetr|autónom|bebés?\b|ténis\b|gémeo|"
     r"sinónim|anónim|crónic|eletrónic|electrónic|harmónic|cómod[oa]|bónus|tónic|irónic|polémic|cénic|higiénic|"
-    r"oxigénio|milénio|convénio|silêncio-se)",
-    re.IGNORECASE,
+    r"oxigénio|milénio|convénio)"
 )
+_ACCENTED = frozenset(stem[:5] for stem in re.findall(r"[^\W\d_]{5,}", _PORTUGAL_ACCENTS.pattern))
 
 
 @lru_cache(maxsize=1)
@@ -67,50 +67,59 @@ def portuguese_share(raw: str) -> float:
 
 # Words of every other Portuguese sentence that neither Spanish nor Galician writes so.
 _OWN_WORDS = frozenset(
-    "não em um uma com do dos das no na nos nas ao é são também já até sem seu sua quem mas há pelo pela num numa".split()
+    "não em um uma com do da dos das na nas ao às é são também já até sem seu quem há pelo pela num numa mais ele ela".split()
 )
 # Beside these, words that show Portuguese in a text half English.
 _SHARED_WORDS = frozenset("e o os de que se só mais todo todos toda cada".split())
 _LETTERS = re.compile(r"[^\W\d_]+")
 # With so many of them the classifier, which costs most of the time, need not be asked.
-_PLAINLY_OWN, _PLAINLY_OWN_SHARE = 4, 0.12
+_PLAINLY_OWN, _PLAINLY_OWN_SHARE = 3, 0.08
+# Letters that words of Portuguese seldom have.
+_FOREIGN = re.compile(r"[kwyñ]|ing\b|cion|th|ll|oo|ee|sh|ous\b|ies\b|ie\b")
 _FEWEST_ENGLISH = 3
 _FEWEST_IBERIAN = 2
 
 
-def _own_words(raw: str) -> tuple[int, int]:
+def _own_words(words: list[str]) -> tuple[int, int]:
     """Words that are Portuguese only, and those together with words that Spanish has too."""
-    words = _LETTERS.findall(raw.lower())
     own = sum(word in _OWN_WORDS for word in words)
     return own, own + sum(word in _SHARED_WORDS for word in words)
 
 
-def check(text: Text, *, min_portuguese: float, max_english_share: float) -> Iterator[Finding]:
+def check(text: Text, *, is_item: bool, min_portuguese: float, max_english_share: float) -> Iterator[Finding]:
     """Findings in one text.
 
     Args:
+        is_item: Items of a list have few of the words by which languages are told apart: only those that look foreign
+            are asked about, and on stronger evidence.
         min_portuguese: Least probability of Portuguese among `LANGUAGES`.
         max_english_share: Most English function words among the words.
     """
     words = text.words
     english = [word for word in words if word in ENGLISH]
-    own, iberian = _own_words(text.raw)
+    written = _LETTERS.findall(text.raw.lower())
+    own, iberian = _own_words(written)
     if len(set(english)) >= _FEWEST_ENGLISH and len(english) > max_english_share * len(words) and iberian >= _FEWEST_IBERIAN:
         yield Finding(ReasonCode.ENGLISH_WORDS, " ".join(dict.fromkeys(english))[:60])
     elif len(words) < _FEWEST_WORDS:
         if 2 * len(english) > len(words):
             yield Finding(ReasonCode.NOT_PORTUGUESE, text.raw[:60])
+    elif is_item:
+        if _FOREIGN.search(text.plain) and portuguese_share(text.raw) < min_portuguese / 5:
+            yield Finding(ReasonCode.NOT_PORTUGUESE, text.raw[:60])
     elif (own < _PLAINLY_OWN or own < _PLAINLY_OWN_SHARE * len(words)) and portuguese_share(text.raw) < min_portuguese:
         yield Finding(ReasonCode.NOT_PORTUGUESE, text.raw[:60])
-    if found := _of_portugal(text):
+    if found := _of_portugal(text, written):
         yield Finding(ReasonCode.PORTUGUESE_OF_PORTUGAL, found)
 
 
-def _of_portugal(text: Text) -> str:
+def _of_portugal(text: Text, written: list[str]) -> str:
     words = text.vocabulary & _PORTUGAL_WORDS
     if words and words <= {"equipa", "equipas"} and _EQUIPA_VERB.search(text.plain):
         words = frozenset()
     if words:
         return ", ".join(sorted(words))
-    found = _PORTUGAL.search(text.plain) or _PORTUGAL_ACCENTS.search(text.raw)
+    found = _PORTUGAL.search(text.plain)
+    if not found and not _ACCENTED.isdisjoint([word[:5] for word in written]):
+        found = _PORTUGAL_ACCENTS.search(text.raw.lower())
     return found[0] if found else ""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import Text, given, plain
+from udfs.checks.text import Text, given, openings, plain
 
 STATES = MappingProxyType(
     {
@@ -68,14 +67,10 @@ _AWAY = re.compile(
 _STAGES = ("estudante", "aposentad", "merec", "dona de casa", "morador")
 
 
-@lru_cache(maxsize=256)
-def _state_after(municipality: str) -> re.Pattern[str]:
-    return re.compile(rf"{re.escape(municipality)}\b([^.;!?]{{0,45}}?)\b({_STATE_NAMES})(?!\w)")
-
-
-@lru_cache(maxsize=256)
-def _code_after(municipality: str) -> re.Pattern[str]:
-    return re.compile(rf"{re.escape(municipality)}\s?(?:\(|/|-|–|,)\s?([A-Z]{{2}})\b")
+_STATE_AFTER = re.compile(rf"([^.;!?]{{0,45}}?)\b({_STATE_NAMES})(?!\w)")
+_CODE_AFTER = re.compile(r"\s?(?:\(|/|-|–|,)\s?([A-Z]{2})\b")
+_RESIDENCE_WORDS = openings("mora vive vivendo reside radicado instalado nasceu habitante")
+_CITY_WORDS = frozenset(("cidade", "onde"))
 
 
 def check(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
@@ -99,24 +94,30 @@ def check(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
         break
     if not state:
         return
-    uf = _CODE_OF.get(plain(state), "")
-    for found in _state_after(municipality).finditer(raw):
-        if plain(found[2]) != plain(state) and not _AWAY.search(found[1]) and found[2] != municipality:
-            yield Finding(ReasonCode.WRONG_STATE, found[0][-60:])
+    place = raw.find(municipality)
+    while place >= 0:
+        end = place + len(municipality)
+        found = _STATE_AFTER.match(raw, end)
+        if found and plain(found[2]) != plain(state) and found[2] != municipality and not _AWAY.search(found[1]):
+            yield Finding(ReasonCode.WRONG_STATE, raw[place : found.end()])
             return
-    for found in _code_after(municipality).finditer(raw):
-        if found[1] in STATES and found[1] != uf:
-            yield Finding(ReasonCode.WRONG_STATE, found[0])
+        found = _CODE_AFTER.match(raw, end)
+        if found and found[1] in STATES and STATES[found[1]] != state:
+            yield Finding(ReasonCode.WRONG_STATE, raw[place : found.end()])
             return
+        place = raw.find(municipality, end)
 
 
 def _claimed_places(text: Text, person: Mapping[str, Any]) -> Iterator[str]:
-    for found in _RESIDENCE.finditer(text.raw):
-        yield found[1]
-    for found in _CITY.finditer(text.raw):
-        yield next(group for group in found.groups() if group)
-    stems = [word[:6] for word in plain(given(person, "occupation_title")).split()[:1]]
-    for found in _ROLE.finditer(text.raw):
-        word = plain(found[1])
-        if any(word.startswith(stem) for stem in stems if len(stem) >= 5) or word.startswith(_STAGES):
-            yield found[2]
+    if not text.openings.isdisjoint(_RESIDENCE_WORDS):
+        for found in _RESIDENCE.finditer(text.raw):
+            yield found[1]
+    if not text.vocabulary.isdisjoint(_CITY_WORDS) or "em que" in text.plain:
+        for found in _CITY.finditer(text.raw):
+            yield next(group for group in found.groups() if group)
+    title = plain(given(person, "occupation_title")).split(" ")[0][:6]
+    roles = (*_STAGES, title) if len(title) >= 5 else _STAGES
+    if any(role in text.plain for role in roles):
+        for found in _ROLE.finditer(text.raw):
+            if plain(found[1]).startswith(roles):
+                yield found[2]

@@ -10,7 +10,7 @@ from udfs.checks.text import Text
 
 # Fewer than this many digits hold none of the numbers looked for, except that of a house.
 _FEWEST_DIGITS = 7
-_TRIGGER = re.compile(r"[0-9@]|arroba|https?:|www\.|\.com", re.IGNORECASE)
+_ELECTRONIC_SIGNS = ("@", "arroba", "http", "www.", ".com", ".net", ".org", ".gov")
 _DIGITS = re.compile(r"\d")
 _NUMBER = re.compile(r"(?<!\d)\d[\d./-]{9,17}\d(?!\d)")
 _CPF = re.compile(r"\d{3}\.\d{3}\.\d{3}[-./]?\d{2}|\d{9}-\d{2}|\d{3} \d{3} \d{3}[ -]\d{2}")
@@ -42,17 +42,14 @@ _UNIT = re.compile(
     r"(?!\s*(?:anos|vezes|dias|horas|h\b|km|minutos|metros|pessoas))"
     r"|\b(?:rua|avenida|travessa|alameda|praca|estrada)\b[^.;!?]{0,40}\b(?:n[.º°]{1,2}|numero)\s?\d{1,5}\b"
 )
-_HOUSE = re.compile(r"\d")
 
 
 def check(text: Text) -> Iterator[Finding]:
     """Findings in one text; a text without digits, @ or a web address costs one look."""
     raw = text.raw
-    if not _TRIGGER.search(raw):
-        return
-    if found := _ELECTRONIC.search(raw):
+    if any(sign in text.plain for sign in _ELECTRONIC_SIGNS) and (found := _ELECTRONIC.search(raw)):
         yield Finding(ReasonCode.ELECTRONIC_ADDRESS, found[0])
-    if not _HOUSE.search(raw):
+    if not _DIGITS.search(raw):
         return
     if found := _STREET.search(raw) or _UNIT.search(text.plain):
         yield Finding(ReasonCode.STREET_NUMBER, found[0])

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from typing import Any
 
+NAME = "§"  # stands for the person's name
+OPENING = 4
+
 _WORD = re.compile(r"[a-z0-9]+")
 _SENTENCE = re.compile(r"(?<=[.!?;:])\s+|\n+")
 
@@ -49,6 +52,16 @@ def given(person: Mapping[str, Any], column: str) -> str:
     return "" if value is None or value != value else str(value)
 
 
+@lru_cache(maxsize=4096)
+def _name_pattern(first: str) -> re.Pattern[str]:
+    return re.compile(rf"\b{re.escape(first)}\b")
+
+
+def openings(words: str) -> frozenset[str]:
+    """The openings of these words, for comparing with those of a text."""
+    return frozenset(word[:OPENING] for word in words.split())
+
+
 class Text:
     """A text of a record; what is derived from it is computed once."""
 
@@ -68,6 +81,22 @@ class Text:
     @cached_property
     def vocabulary(self) -> frozenset[str]:
         return frozenset(self.words)
+
+    @cached_property
+    def openings(self) -> frozenset[str]:
+        """The first four letters of each word: a check whose words are not among them need not run."""
+        return frozenset([word[:OPENING] for word in self.vocabulary])
+
+    def told_of(self, person: Mapping[str, Any]) -> str:
+        """The plain text with the person's name, whole or first, as one sign."""
+        first = plain(given(person, "first_name"))
+        if not first or first not in self.plain:
+            return self.plain
+        rest = [plain(given(person, column)) for column in ("middle_name", "last_name")]
+        whole = " ".join(part for part in (first, *rest) if part)
+        told = self.plain.replace(whole, NAME)
+        short = f"{first} {rest[1]}"
+        return _name_pattern(first).sub(NAME, told.replace(short, NAME))
 
     @cached_property
     def sentences(self) -> list[str]:

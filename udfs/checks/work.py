@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import Text, fold, given, plain
+from udfs.checks.text import NAME, Text, fold, given, openings, plain
 
 _MAJOR_GROUPS = MappingProxyType(
     {
@@ -58,6 +58,13 @@ _SPECIALIST = re.compile(r"\bespeciali(?:sta|zad[oa]) em (\w+)(?: (\w+))?")
 _MEDICINE = re.compile(
     r"(?:dermato|cardio|neuro|onco|gineco|uro|radio|endocrino|oftalmo|nefro|reumato|gastroentero|pneumo|anestesio)logia"
     r"|pediatria|psiquiatria|geriatria|ortopedia|cirurgia"
+)
+_WAYS = "(?:hoje |ainda |sempre |ja |agora )?"
+# What stands before a predicate of the person: `Maria é uma`, `Maria, `, the start of a sentence.
+_SUBJECT = re.compile(
+    rf"(?:{NAME}(?:,[^,.;]{{0,60}},)? {_WAYS}(?:e|esta) (?:uma? )?|{NAME},? (?:uma? )?|\bel[ea] {_WAYS}e (?:uma? )?"
+    rf"|(?:^|[.!?;] )(?:(?:{_WAYS}e |como |sendo )(?:uma? )?|(?:uma? )?))"
+    r"(?:(?:bo[mn]|boa|grande|otim[oa]|dedicad[oa]|jovem|experiente|profissional|antig[oa]) )?"
 )
 # Names of occupations that are verbs or things as well: they need `um` or `uma` before them.
 _ALSO_OTHER_WORDS = frozenset(
@@ -201,19 +208,15 @@ def _group_of(label: str) -> str:
     return next((group for start, group in _MAJOR_GROUPS.items() if label.startswith(start)), "")
 
 
-def occupation(text: Text, field: str, person: Mapping[str, Any], is_subject: re.Pattern[str]) -> Iterator[Finding]:
-    """A claim of another occupation.
-
-    Args:
-        is_subject: `subject_pattern` of the person.
-    """
+def occupation(text: Text, field: str, person: Mapping[str, Any]) -> Iterator[Finding]:
+    """A claim of another occupation; tastes that the `field` speaks of are none."""
     title = given(person, "occupation_title")
     former = given(person, "former_occupation_title")
     if not title and not former:
         # Somebody of whom no occupation is known: only the present is contradicted, by `stage`.
         return
     tastes = _TASTES.get(field, frozenset())
-    claims = list(_claims(text, is_subject, with_past=not title))
+    claims = list(_claims(text.told_of(person), with_past=not title))
     group = _group_of(given(person, "occupation_group")) if title else ""
     known = families_of_title(title or former)
     stems = {word[:6] for word in fold(title or former).split() if len(word) >= 5}
@@ -234,9 +237,8 @@ def occupation(text: Text, field: str, person: Mapping[str, Any], is_subject: re
         return
 
 
-def _claims(text: Text, is_subject: re.Pattern[str], *, with_past: bool) -> Iterator[tuple[str, str, bool]]:
+def _claims(whole: str, *, with_past: bool) -> Iterator[tuple[str, str, bool]]:
     """Plain words that follow where an occupation would be named, what shows it, and whether the work is said."""
-    whole = text.plain
     for found in _WORKS_AS.finditer(whole):
         yield found[1], found[0].strip()[:60], True
     for found in _SPECIALIST.finditer(whole):
@@ -247,26 +249,9 @@ def _claims(text: Text, is_subject: re.Pattern[str], *, with_past: bool) -> Iter
     if with_past:
         for found in _PAST.finditer(whole):
             yield found[1], found[0].strip()[:60], True
-    for found in is_subject.finditer(whole):
+    for found in _SUBJECT.finditer(whole):
         rest = _PUNCTUATION.split(whole[found.end() : found.end() + 60])[0].rstrip()
         yield rest, (found[0] + rest).strip()[:60], False
-
-
-def subject_pattern(person: Mapping[str, Any]) -> re.Pattern[str]:
-    """Matches what stands before a predicate of the person: `Maria é uma`, `Maria, `, the start of a sentence."""
-    return _subject_pattern(plain(given(person, "first_name")), plain(given(person, "last_name")))
-
-
-@lru_cache(maxsize=64)
-def _subject_pattern(first: str, last: str) -> re.Pattern[str]:
-    name = rf"{re.escape(first) or 'ninguem'}(?: [a-z' -]{{0,40}}?{re.escape(last.split(' ')[-1])})?" if last else "ela?"
-    ways = "(?:hoje |ainda |sempre |ja |agora )?"
-    kind = r"(?:(?:bo[mn]|boa|grande|otim[oa]|dedicad[oa]|jovem|experiente|profissional|antig[oa]) )?"
-    return re.compile(
-        rf"(?:\b(?:{name})(?:,[^,.;]{{0,60}},)? {ways}(?:e|esta) (?:uma? )?|\b(?:{name}),? (?:uma? )?|\bel[ea] {ways}e (?:uma? )?"
-        rf"|(?:^|[.!?;] )(?:(?:{ways}e |como |sendo |{ways}trabalha como )(?:uma? )?|(?:uma? )?)|\bmora [^,.]{{2,40}} e e )"
-        + kind
-    )
 
 
 _FUTURE = re.compile(r"quando|um dia|sonha|quer|pretende|pensa em|antes de|espera|planeja|para|ate|vai|falta")
@@ -302,24 +287,32 @@ _NOT_SAID_OF_NOW = re.compile(r"(?:colegas?|amig[oa]s?|vizinh[oa]s?|gente|quem|m
 _FORMERLY = re.compile(r"\b(?:enquanto|quando|antes|por anos|por decadas|outrora|no tempo em que)\b[^.;]{0,40}$")
 
 
+_STAGES = (
+    (_RETIRED, openings("aposentado recem recem-aposentado"), ("ocupado", "desocupado", "estudante", "cuida do lar", "outro")),
+    (
+        _STUDENT,
+        openings("universitario estudante graduando graduacao vestibulando calouro cursa faculdade cursinho"),
+        ("ocupado", "desocupado", "aposentado", "cuida do lar", "outro"),
+    ),
+    (
+        _WORKING,
+        openings("trabalha trabalho ponto emprego escritorio plena expediente auge promovido chefe patrao caminhao turno jornada atua subordinados"),
+        ("desocupado", "estudante", "aposentado", "cuida do lar", "outro"),
+    ),
+    (_LOOKING, openings("desempregado procura busca sem fora perdeu parado"), ("ocupado", "aposentado")),
+    (_HOMEMAKER, openings("dona dono lar dedica-se"), ("ocupado", "estudante", "desocupado")),
+)
+
+
 def stage(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
     """A claim of another stage of life: retired, studying, working, looking for work, keeping the house."""
     activity = given(person, "activity")
     if not activity:
         return
     whole = text.plain
-    patterns = []
-    if activity != "aposentado":
-        patterns.append(_RETIRED)
-    if activity not in ("estudante",):
-        patterns.append(_STUDENT)
-    if activity != "ocupado":
-        patterns.append(_WORKING)
-    if activity in ("ocupado", "aposentado"):
-        patterns.append(_LOOKING)
-    if activity in ("ocupado", "estudante", "desocupado"):
-        patterns.append(_HOMEMAKER)
-    for pattern in patterns:
+    for pattern, words, contradicted in _STAGES:
+        if activity not in contradicted or text.openings.isdisjoint(words):
+            continue
         for found in pattern.finditer(whole):
             before = whole[max(0, found.start() - 45) : found.start() + 1]
             clause = re.split(r"[.!?;]", before)[-1]
