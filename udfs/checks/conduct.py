@@ -1,6 +1,6 @@
 """What a text must not say of people: race or descent named, slurs, stereotypes; the terms are in data/terms.jsonl.
 
-A term is a pattern over plain letters, looked for where the text has one of its `words` (by their first four letters);
+A term is a pattern over plain letters, looked for where the text has one of its `words` (by their first five letters);
 it is no finding after one of its `except_after` words:
 `negra` is a person's colour, `ovelha negra` is not. Capitalised names of places (`Rio Negro`) are left in peace.
 """
@@ -17,7 +17,11 @@ from importlib import resources
 from udfs.checks.reasons import Finding, ReasonCode
 from udfs.checks.text import Text, openings
 
+_OPENING = 5  # letters by which words of a term and of a text are compared first
 _LEADING = re.compile(r"(?:^|[.!?;]\s+)(?:pret|negr|pard|branc|indigen|moren|mulat)[oa],")
+
+
+_LEADING_WORDS = openings("preto negro pardo branco indigena moreno mulato")
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ def terms() -> tuple[_Term, ...]:
     return tuple(
         _Term(
             ReasonCode(row["reason"]),
-            openings(" ".join(row["words"])),
+            frozenset(word[:_OPENING] for word in row["words"]),
             re.compile(rf"(?<![\w-])(?:{row['pattern']})(?![\w-])"),
             tuple(f" {words}" for words in row["except_after"]),
         )
@@ -44,14 +48,27 @@ def terms() -> tuple[_Term, ...]:
     )
 
 
+@lru_cache(maxsize=1)
+def _by_opening() -> dict[str, list[int]]:
+    """Opening of a word -> numbers of the terms to look for."""
+    found: dict[str, list[int]] = {}
+    for number, term in enumerate(terms()):
+        for opening in term.openings:
+            found.setdefault(opening, []).append(number)
+    return found
+
+
 def check(text: Text) -> Iterator[Finding]:
     """Findings in one text, at most one of each reason."""
     plain = text.plain
-    if found := _LEADING.search(plain):
+    if not text.openings.isdisjoint(_LEADING_WORDS) and (found := _LEADING.search(plain)):
         yield Finding(ReasonCode.RACE_NAMED, found[0].strip(" .!?;,"))
     seen: set[ReasonCode] = set()
-    for term in terms():
-        if term.reason in seen or text.openings.isdisjoint(term.openings):
+    by_opening = _by_opening()
+    openings_here = {word[:_OPENING] for word in text.vocabulary} & by_opening.keys()
+    for number in sorted({number for opening in openings_here for number in by_opening[opening]}):
+        term = terms()[number]
+        if term.reason in seen:
             continue
         for found in term.pattern.finditer(plain):
             if _is_excepted(text, term, found):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import Text, openings
+from udfs.checks.text import Text
 
 _HARMONY = re.compile(
-    r"<\|[^|>]{0,40}\|?>|\bassistant\s?(?:final|analysis|commentary)|^\s*(?:analysis|commentary|final)\b\s*[:A-Z]?"
-    r"|</?think(?:ing)?>|\[/?inst\]|<s>|</s>",
-    re.IGNORECASE,
+    r"<\|[^|>]{0,40}\|?>|\bassistant\s?(?:final|analysis|commentary)|^\s*(?:analysis|commentary|final)(?:\s*:|(?=[A-Z]))"
+    r"|</?think(?:ing)?>|\[/?(?:INST|inst)\]|</?s>"
 )
+_HARMONY_WORDS = ("<", "[", "assistant", "analysis", "commentary", "final")
 _MARKDOWN = re.compile(
     r"\*\*|(?<!\w)__\w|`|^\s{0,3}#{1,6}\s|^\s*[-*•–]\s+\S|\n\s*\d{1,2}[.)]\s|^\s*\d{1,2}[.)]\s[^\n]*\n|\]\(|^\s*>\s"
     r"|(?<![\w*])\*[^\s*][^*\n]*\*(?!\w)|(?<!\w)_[^\s_][^_\n]*_(?!\w)|</?[a-z]+\s?/?>|^\s*\|.*\||•",
@@ -40,11 +41,12 @@ _LEFTOVER = re.compile(
     r"|\[(?:nome|cidade|idade|profissao|estado|inserir)[^\]]*\]|\{\w+\}",
     re.MULTILINE,
 )
-_LEFTOVER_WORDS = openings(
-    "solicitado pedido requisitado instruido instrucao ficha registro dados informacoes perfil esquema json prompt "
-    "placeholder lorem espero atende caracteres persona texto retrato conteudo fornecido especificado abaixo resposta "
-    "descricao completo primeiro momento civil onde tipo versao nome"
-) - openings("onde tipo nome primeiro")
+_LEFTOVER_WORDS = frozenset(
+    "solicitado solicitada pedido requisitado requisitada instruido instruida instrucao instrucoes ficha fichas registro "
+    "registros dados informacao informacoes perfil esquema json prompt placeholder lorem espero atenda atende caracteres "
+    "persona personas texto textos retrato conteudo informado informada informados informadas especificado especificada "
+    "fornecido fornecida fornecidos fornecidas abaixo resposta".split()
+)
 _LABEL_WORDS = frozenset(("nome", "onde", "tipo", "primeiro"))
 _OPENER = re.compile(r"\s*(?:claro|certamente|com certeza|com prazer|perfeito|ok)[!,:]")
 _REFUSAL = re.compile(
@@ -90,7 +92,7 @@ _OPEN_END = re.compile(
 )
 _LONGEST_PHRASE = 8
 _RUN = re.compile(r"(\w)\1{5,}")
-_MARKUP_CHARACTERS = re.compile(r"[*_`#>|\[\]•\n{}<]|^\s*[-–\d]")
+_MARKUP_CHARACTERS = re.compile(r"[*_`#>|\[\]•\n{}<]")
 
 
 def check(text: Text, *, is_item: bool, max_repeats: int) -> Iterator[Finding]:
@@ -101,9 +103,9 @@ def check(text: Text, *, is_item: bool, max_repeats: int) -> Iterator[Finding]:
         max_repeats: A word may stand so many times in a row, a phrase once less.
     """
     raw, plain = text.raw, text.plain
-    if (found := _HARMONY.search(raw)) is not None:
+    if any(word in raw for word in _HARMONY_WORDS) and (found := _HARMONY.search(raw)) is not None:
         yield Finding(ReasonCode.HARMONY_MARKER, found[0])
-    if _MARKUP_CHARACTERS.search(raw) is not None:
+    if _MARKUP_CHARACTERS.search(raw) is not None or raw.lstrip()[:1] in "-–0123456789":
         if (found := _MARKDOWN.search(raw)) is not None:
             yield Finding(ReasonCode.MARKDOWN, found[0].strip())
         if (found := _FIELD_NAME.search(plain)) is not None:
@@ -111,7 +113,7 @@ def check(text: Text, *, is_item: bool, max_repeats: int) -> Iterator[Finding]:
     is_labelled = ":" in plain and not text.vocabulary.isdisjoint(_LABEL_WORDS)
     if found := _OPENER.match(plain):
         yield Finding(ReasonCode.PROMPT_LEFTOVER, found[0].strip())
-    elif is_labelled or "[" in plain or "{" in plain or not text.openings.isdisjoint(_LEFTOVER_WORDS):
+    elif is_labelled or "[" in plain or "{" in plain or not text.vocabulary.isdisjoint(_LEFTOVER_WORDS):
         yield from _found(_LEFTOVER, plain, ReasonCode.PROMPT_LEFTOVER)
     if not text.vocabulary.isdisjoint(_REFUSAL_WORDS):
         yield from _found(_REFUSAL, plain, ReasonCode.REFUSAL)
@@ -130,10 +132,16 @@ def _found(pattern: re.Pattern[str], plain: str, reason: ReasonCode) -> Iterator
         yield Finding(reason, found[0].strip())
 
 
+@lru_cache(maxsize=65536)
+def _is_run(word: str) -> bool:
+    return _RUN.search(word) is not None
+
+
 def loop(text: Text, max_repeats: int) -> str:
     """The words that stand too often in a row, or the sentence said twice; empty if none."""
-    if found := _RUN.search(text.plain):
-        return found[0][:20]
+    for word in text.vocabulary:
+        if _is_run(word):
+            return word[:20]
     words = text.words
     triples = list(zip(words, words[1:], words[2:], strict=False))
     # Whatever is said so often in a row says three words of it again.
@@ -145,7 +153,7 @@ def loop(text: Text, max_repeats: int) -> str:
             if run >= needed:
                 return " ".join(words[place : place + period])
     said = set()
-    for sentence in text.sentences:
+    for sentence in text.plain.rstrip(".").split(". "):
         if sentence in said and sentence.count(" ") >= 2:
             return sentence[:60]
         said.add(sentence)

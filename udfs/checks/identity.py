@@ -16,18 +16,16 @@ from udfs.checks.reasons import Finding, ReasonCode
 from udfs.checks.text import NAME, Text, given, openings, plain
 
 # Stems of adjectives that are said of people and take -o or -a.
-_HUMAN = (
-    "aposentad|solteir|casad|viuv|divorciad|separad|cansad|apaixonad|orgulhos|curios|timid|calad|animad|nervos|vaidos|"
-    "devot|acompanhad|sozinh|acostumad|preocupad|arrependid|convencid|distraid|desconfiad|atrasad|sossegad|atent|"
-    "dedicad|organizad|desorganizad|teimos|ansios|generos|caprichos|carinhos|discret|falador|conversador|"
-    "conhecid|respeitad|querid|admirad|catolic|evangelic|formad|nascid|criad|empregad|desempregad|matriculad|"
-    "bem-humorad|mal-humorad|reservad|introvertid|extrovertid|comunicativ|criativ|metodic|pratic|sincer|honest|"
-    "envergonhad|satisfeit|realizad|estressad|ocupad|interessad|encantad|fascinad|viciad|engajad|comprometid|pregui[cç]os|"
-    "perfeccionist|brincalh|alegr|risonh|serin|quiet|baix|alt|magr|robust|forte?|ativ|experient"
-)
-_ALWAYS_GENDERED = re.sub(r"\|(?:perfeccionist|brincalh|alegr|forte\?|experient|falador|conversador|baix|alt|serin)", "", _HUMAN)
+_GENDERED = (
+    "aposentad solteir casad viuv divorciad separad cansad apaixonad orgulhos curios timid calad animad nervos vaidos devot "
+    "acompanhad sozinh acostumad preocupad arrependid convencid distraid desconfiad atrasad sossegad atent dedicad "
+    "organizad desorganizad teimos ansios generos caprichos carinhos discret conhecid respeitad querid admirad catolic "
+    "evangelic formad nascid criad empregad desempregad matriculad bem-humorad mal-humorad reservad introvertid extrovertid "
+    "comunicativ criativ metodic pratic sincer honest envergonhad satisfeit realizad estressad ocupad interessad encantad "
+    "fascinad viciad engajad comprometid preguicos risonh quiet magr robust ativ sentad"
+).split()
 _ADJECTIVE = re.compile(
-    rf"(?:^|[.!?;] )(?:sempre |ja |muito |bem |ainda |mais |tao |recem-?\s?)?(?:{_ALWAYS_GENDERED})([oa])\b(?= |,)"
+    rf"(?:^|[.!?;] )(?:sempre |ja |muito |bem |ainda |mais |tao |recem-?\s?)?(?:{'|'.join(_GENDERED)})([oa])\b(?= |,)"
     rf"|, (?:sempre |muito |ja |bem |quase )?(?:aposentad|cansad|apaixonad|orgulhos|curios|calad|animad|nervos|devot|acompanhad|"
     r"sozinh|acostumad|preocupad|arrependid|convencid|viuv|solteir|divorciad|nascid|criad)([oa])(?=,|\.| (?:e|de|com|do|da|por|em|ha)\b)"
 )
@@ -35,9 +33,19 @@ _ALONE = re.compile(
     r"\b(?<!que )(?:viaja|mora|vive|anda|janta|almoca|caminha|come|cozinha|toca|fica|sai|ri|vai|faz|trabalha|conversa|pesca|reza|dorme) "
     r"(?:\w+ )?(?:sozinh|acompanhad|calad|sentad|cansad|animad|satisfeit)([oa])\b"
 )
+# Words of the other gender; `bem-humorado` is two words.
+_ADJECTIVES_OF_OTHER = {
+    "F": frozenset(stem.rpartition("-")[2] + "o" for stem in _GENDERED),
+    "M": frozenset(stem.rpartition("-")[2] + "a" for stem in _GENDERED),
+}
 _OWN = re.compile(r"\bel(?:e (?:mesmo|proprio)|(a) (?:mesma|propria))\b")
+_SELF = frozenset(("mesmo", "mesma", "proprio", "propria"))
 _MEN = "homem|rapaz|senhor|moco|menino|garoto|cavalheiro|cidadao|pai|marido|avo|viuvo|solteirao"
 _WOMEN = "mulher|moca|senhora|menina|garota|dona de casa|mae|esposa|viuva|cidada|solteirona"
+_OTHER_NOUNS = {
+    "F": frozenset(f"{_MEN}".replace("|", " ").split()),
+    "M": frozenset(f"{_WOMEN}".replace("|", " ").split()) - {"de", "casa"},
+}
 _NOUN_END = r"(?= (?:de|que|e|com|em|calad|curios|dedicad|simples|jovem|madur|trabalhador|discret|serio|seria|solteir|casad|viuv)|,|\.|\b)"
 _HUMAN_VERBS = (
     "acorda|gosta|diz|promete|trabalha|conta|ri|canta|dorme|reclama|sonha|acredita|prefere|adora|estuda|aprendeu|cozinha|"
@@ -100,23 +108,26 @@ def sex(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
         return
     whole = text.plain
     ending = "a" if of == "F" else "o"
-    for pattern in (_ADJECTIVE, _ALONE):
+    for pattern in (_ADJECTIVE, _ALONE) if not text.vocabulary.isdisjoint(_ADJECTIVES_OF_OTHER[of]) else ():
         for found in pattern.finditer(whole):
             if next(group for group in found.groups() if group) != ending:
                 yield Finding(ReasonCode.WRONG_SEX, found[0].strip(" .,;"))
                 return
-    for found in _OWN.finditer(whole):
+    for found in _OWN.finditer(whole) if not text.vocabulary.isdisjoint(_SELF) else ():
         if (found[1] == "a") != (of == "F"):
             yield Finding(ReasonCode.WRONG_SEX, found[0])
             return
-    for found in _ARTICLE_NOUN.finditer(whole):
+    for found in _ARTICLE_NOUN.finditer(whole) if " e um" in whole else ():
         is_human = found[2] in _HUMAN_NOUNS or found[2] in work.families()
         if is_human and (found[1] == "uma") != (of == "F") and not _is_of_other(whole, found.start()):
             yield Finding(ReasonCode.WRONG_SEX, found[0])
             return
     told = text.told_of(person)
     *patterns, pronoun = _sex_patterns(of, given(person, "occupation_title"))
-    for one in patterns:
+    nouns = _OTHER_NOUNS[of]
+    is_titled = (other := _other_gender(given(person, "occupation_title"), of)) != "" and other in text.vocabulary
+    is_honoured = f"{'seu' if of == 'F' else 'dona'} {NAME}" in told
+    for one in patterns if is_titled or is_honoured or not text.vocabulary.isdisjoint(nouns) else ():
         for found in one.finditer(told):
             if not _is_of_other(told, found.start()):
                 yield Finding(ReasonCode.WRONG_SEX, found[0].strip(" .,;"))
@@ -175,6 +186,9 @@ _LIFE_WORDS = (
     (re.compile(r"\b(?:(?:e|ainda) (?:um |uma |muito )?|^(?:um|uma) )jovem\b"), 0, 42),
     (re.compile(r"\b(?:e (?:um |uma )?|, (?:um |uma ))(?:idos[oa]|anci[ao]o?)\b"), 57, 130),
 )
+_LIFE = frozenset("adolescente jovem idoso idosa anciao ancia".split())
+_DECADE_OPENINGS = openings("quinquagenario sexagenario septuagenario octogenario nonagenario centenario")
+_BAND_OPENINGS = frozenset(stem[:4] for stem in _BAND_WORDS)
 _PAST_NEAR = re.compile(
     r"\b(?:\w{2,}(?:ou|eu|iu|ava|avam|aram|eram|iram|ia)|foi|era|tinha|fez|veio|desde|quando|comecou|antes|depois|ate|quis|pôs|pos|teve)\b"
 )
@@ -231,17 +245,17 @@ def age(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
             if tail or re.search(r"\b(?:ja|esta|n[ao]|tem|com|aos) $", whole[: found.start()][-8:]) or lead.startswith(("passou", "casa")):
                 yield Finding(ReasonCode.WRONG_AGE, found[0])
                 return
-    for found in _BAND.finditer(whole):
+    for found in _BAND.finditer(whole) if not text.openings.isdisjoint(_BAND_OPENINGS) else ():
         low, high = _BAND_WORDS[found[1]]
         if not low - 1 <= true_age <= high + 1:
             yield Finding(ReasonCode.WRONG_AGE, found[0])
             return
-    for found in _DECADE.finditer(whole):
+    for found in _DECADE.finditer(whole) if not text.openings.isdisjoint(_DECADE_OPENINGS) else ():
         if not _DECADE_WORDS[found[1]] <= true_age <= _DECADE_WORDS[found[1]] + 9:
             yield Finding(ReasonCode.WRONG_AGE, found[0])
             return
     for pattern, low, high in _LIFE_WORDS:
-        if not low <= true_age <= high and (said := pattern.search(whole)):
+        if not low <= true_age <= high and not text.vocabulary.isdisjoint(_LIFE) and (said := pattern.search(whole)):
             yield Finding(ReasonCode.WRONG_AGE, said[0].strip(" ,"))
             return
 
@@ -252,7 +266,9 @@ def _is_age_bare(whole: str, found: re.Match[str]) -> bool:
 
 
 _STATUS = {"Solteiro": "solteir", "Casado": "casad", "Separado": "separad", "Divorciado": "divorciad", "Viúvo": "viuv"}
-_STATUS_WORDS = openings("solteiro casado separado divorciado viuvo recem-casado")
+_STATUS_WORDS = frozenset(
+    "solteiro solteira solteirao solteirona casado casada separado separada divorciado divorciada viuvo viuva".split()
+)
 _STATUS_SAID = re.compile(
     r"(?:^|[.!?;:] |\b(?:e|esta|hoje|ainda|agora|continua|segue|ficou|vive|feliz|ja|recem-?|ser|sendo|sempre|enfim|por ser|se diz|como)\s?"
     r"|, (?:ja |hoje |recem-?\s?)?)(solteir|casad|separad|divorciad|viuv)([oa])(?:na|ona|ao)?\b"
@@ -265,7 +281,7 @@ _FORMER_UNION = re.compile(r"\b(?:ja )?(?:foi|era|esteve|tinha sido) $")
 def marital_status(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
     """A claim of another marital status, in the person's gender. Who is divorced may be called separated."""
     status = given(person, "marital_status")
-    if status not in _STATUS or text.openings.isdisjoint(_STATUS_WORDS):
+    if status not in _STATUS or text.vocabulary.isdisjoint(_STATUS_WORDS):
         return
     allowed = {_STATUS[status]}
     if status == "Divorciado" or (status == "Casado" and not person.get("in_union")):
@@ -292,9 +308,11 @@ _CHILDREN = re.compile(
     r"|\b(?:seus?|suas?) (?:(?:dois|duas|tres|quatro|cinco|proprios|proprias|pequen\w+) )?(?:criancas?|bebes?|guris?|guria|pequenos|meninos|meninas|menino|menina|herdeir\w+)\b"
     r"|\bcriancas (?:da casa|dele|dela|em casa)\b|\bbebe recem-nascido\b|\b(?:esta |ficou )?gravida\b|\bos gemeos\b"
 )
-_CHILDREN_WORDS = openings(
-    "filho enteado neto neta netinho netos bisneto cacula primogenito mae pai avo bisavo crianca bebe guri guria pequenos "
-    "menino herdeiro gravida gemeos"
+_CHILDREN_WORDS = frozenset(
+    "filho filha filhos filhas filhinho filhinha filhinhos filhinhas enteado enteada enteados enteadas neto neta netos netas "
+    "netinho netinha netinhos netinhas bisneto bisneta bisnetos bisnetas cacula primogenito primogenita mae pai avo bisavo "
+    "crianca criancas bebe bebes guri guris guria pequenos pequenas menino menina meninos meninas herdeiro herdeira herdeiros "
+    "gravida gemeos".split()
 )
 _CHILD_OF = re.compile(r" (?:unic[oa] |mais (?:velh|nov)[oa] |cacula )?(?:d[aeo]s?|del[ae]s?|alhei[oa]s?|adotiv[oa]s? da)\b")
 _CHILD_EXCEPTION = re.compile(r"(?:como (?:se fosse[m]? )?(?:um[a]? |os |as |seus |suas )?|pais e |por |quem tem |maes e )$")
@@ -303,7 +321,7 @@ _GRANDCHILD_OF = re.compile(r" de (?:imigr|escrav|ital|japon|alem|agric|pescad|l
 
 def children(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
     """Children or grandchildren of the person: no record has them. Being somebody's child is no finding."""
-    if text.openings.isdisjoint(_CHILDREN_WORDS):
+    if text.vocabulary.isdisjoint(_CHILDREN_WORDS):
         return
     whole = text.plain
     for found in _CHILDREN.finditer(whole):

@@ -42,6 +42,11 @@ _PORTUGAL = re.compile(
     r"|\bempregad[oa]s? de mesa\b|\bsumo de\b|\bfato de (?:treino|banho)\b|\bde facto\b|\bbilhete de identidade\b"
     r"|\bautocarav|\bmal dispost[oa]\b|\ba pe coxinho\b"
 )
+_PORTUGAL_SIGNS = frozenset(
+    "esta estao estava estavam anda andam andava fica ficam passa passam passava gasta ouvir ver ler desenhar escrever contar "
+    "cantar conversar rir olhar trabalhar almoco banho redes gelado gelados empregado empregada empregados empregadas sumo "
+    "facto bilhete disposto disposta coxinho".split()
+)
 _EQUIPA_VERB = re.compile(r"\b(?:se|que|quem|ele|ela) equipa\b")
 # Where Brazil writes ô and ê, Portugal writes ó and é.
 _PORTUGAL_ACCENTS = re.compile(
@@ -71,7 +76,6 @@ _OWN_WORDS = frozenset(
 )
 # Beside these, words that show Portuguese in a text half English.
 _SHARED_WORDS = frozenset("e o os de que se só mais todo todos toda cada".split())
-_LETTERS = re.compile(r"[^\W\d_]+")
 # With so many of them the classifier, which costs most of the time, need not be asked.
 _PLAINLY_OWN, _PLAINLY_OWN_SHARE = 3, 0.08
 # Letters that words of Portuguese seldom have.
@@ -82,8 +86,8 @@ _FEWEST_IBERIAN = 2
 
 def _own_words(words: list[str]) -> tuple[int, int]:
     """Words that are Portuguese only, and those together with words that Spanish has too."""
-    own = sum(word in _OWN_WORDS for word in words)
-    return own, own + sum(word in _SHARED_WORDS for word in words)
+    own = sum(map(_OWN_WORDS.__contains__, words))
+    return own, own + sum(map(_SHARED_WORDS.__contains__, words))
 
 
 def check(text: Text, *, is_item: bool, min_portuguese: float, max_english_share: float) -> Iterator[Finding]:
@@ -97,7 +101,7 @@ def check(text: Text, *, is_item: bool, min_portuguese: float, max_english_share
     """
     words = text.words
     english = [word for word in words if word in ENGLISH]
-    written = _LETTERS.findall(text.raw.lower())
+    written = text.raw.lower().split()
     own, iberian = _own_words(written)
     if len(set(english)) >= _FEWEST_ENGLISH and len(english) > max_english_share * len(words) and iberian >= _FEWEST_IBERIAN:
         yield Finding(ReasonCode.ENGLISH_WORDS, " ".join(dict.fromkeys(english))[:60])
@@ -119,7 +123,7 @@ def _of_portugal(text: Text, written: list[str]) -> str:
         words = frozenset()
     if words:
         return ", ".join(sorted(words))
-    found = _PORTUGAL.search(text.plain)
+    found = None if text.vocabulary.isdisjoint(_PORTUGAL_SIGNS) else _PORTUGAL.search(text.plain)
     if not found and not _ACCENTED.isdisjoint([word[:5] for word in written]):
         found = _PORTUGAL_ACCENTS.search(text.raw.lower())
     return found[0] if found else ""

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import Text, given, openings, plain
+from udfs.checks.text import Text, given, openings, plain, value_of
 
 STATES = MappingProxyType(
     {
@@ -80,7 +80,7 @@ def check(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
     if not municipality:
         return
     raw = text.raw
-    own = {plain(municipality), plain(state)} | _REGIONS
+    own = {value_of(person, "municipality_name"), value_of(person, "state_name")} | _REGIONS
     for claimed in _claimed_places(text, person):
         name = plain(claimed)
         if name in own or any(name.startswith(f"{one} ") or one.startswith(f"{name} ") or one == name for one in own):
@@ -115,7 +115,7 @@ def _claimed_places(text: Text, person: Mapping[str, Any]) -> Iterator[str]:
     if not text.vocabulary.isdisjoint(_CITY_WORDS) or "em que" in text.plain:
         for found in _CITY.finditer(text.raw):
             yield next(group for group in found.groups() if group)
-    title = plain(given(person, "occupation_title")).split(" ")[0][:6]
+    title = value_of(person, "occupation_title").split(" ")[0][:6]
     roles = (*_STAGES, title) if len(title) >= 5 else _STAGES
     if any(role in text.plain for role in roles):
         for found in _ROLE.finditer(text.raw):

@@ -12,7 +12,6 @@ NAME = "§"  # stands for the person's name
 OPENING = 4
 
 _WORD = re.compile(r"[a-z0-9]+")
-_SENTENCE = re.compile(r"(?<=[.!?;:])\s+|\n+")
 
 
 def _plain_letters() -> dict[int, str]:
@@ -62,13 +61,24 @@ def openings(words: str) -> frozenset[str]:
     return frozenset(word[:OPENING] for word in words.split())
 
 
+@lru_cache(maxsize=65536)
+def _plain_value(value: str) -> str:
+    return plain(value)
+
+
+def value_of(person: Mapping[str, Any], column: str) -> str:
+    """A value of the record in plain letters; empty for what is missing."""
+    return _plain_value(given(person, column))
+
+
 class Text:
     """A text of a record; what is derived from it is computed once."""
 
-    __slots__ = ("__dict__", "raw")
+    __slots__ = ("__dict__", "_told", "raw")
 
     def __init__(self, raw: str) -> None:
         self.raw = unicodedata.normalize("NFC", raw)
+        self._told: str | None = None
 
     @cached_property
     def plain(self) -> str:
@@ -89,19 +99,15 @@ class Text:
 
     def told_of(self, person: Mapping[str, Any]) -> str:
         """The plain text with the person's name, whole or first, as one sign."""
-        first = plain(given(person, "first_name"))
+        if self._told is None:
+            self._told = self._without_name(*(value_of(person, name) for name in ("first_name", "middle_name", "last_name")))
+        return self._told
+
+    def _without_name(self, first: str, middle: str, last: str) -> str:
         if not first or first not in self.plain:
             return self.plain
-        rest = [plain(given(person, column)) for column in ("middle_name", "last_name")]
-        whole = " ".join(part for part in (first, *rest) if part)
-        told = self.plain.replace(whole, NAME)
-        short = f"{first} {rest[1]}"
-        return _name_pattern(first).sub(NAME, told.replace(short, NAME))
-
-    @cached_property
-    def sentences(self) -> list[str]:
-        """Plain sentences and clauses between full stops, semicolons and colons."""
-        return [sentence for sentence in _SENTENCE.split(self.plain) if sentence]
+        told = self.plain.replace(" ".join(part for part in (first, middle, last) if part), NAME)
+        return _name_pattern(first).sub(NAME, told.replace(f"{first} {last}", NAME))
 
     def is_capital(self, place: int) -> bool:
         """Whether the raw text has a capital letter at this place of the plain one."""

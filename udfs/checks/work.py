@@ -102,6 +102,11 @@ def families() -> Mapping[str, frozenset[tuple[str, str]]]:
     return MappingProxyType({name: frozenset(of) for name, of in found.items()})
 
 
+@lru_cache(maxsize=1)
+def _first_words() -> frozenset[str]:
+    return frozenset(name.split(" ")[0] for name in families())
+
+
 def named(words: str) -> tuple[str, frozenset[tuple[str, str]]]:
     """The longest name of an occupation with which these plain words begin, and its families."""
     parts = words.split(" ")
@@ -241,7 +246,7 @@ def _claims(whole: str, *, with_past: bool) -> Iterator[tuple[str, str, bool]]:
     """Plain words that follow where an occupation would be named, what shows it, and whether the work is said."""
     for found in _WORKS_AS.finditer(whole):
         yield found[1], found[0].strip()[:60], True
-    for found in _SPECIALIST.finditer(whole):
+    for found in _SPECIALIST.finditer(whole) if "especiali" in whole else ():
         if _MEDICINE.fullmatch(found[1]):
             yield "medico", found[0], True
         elif found[1] == "direito":
@@ -250,8 +255,10 @@ def _claims(whole: str, *, with_past: bool) -> Iterator[tuple[str, str, bool]]:
         for found in _PAST.finditer(whole):
             yield found[1], found[0].strip()[:60], True
     for found in _SUBJECT.finditer(whole):
-        rest = _PUNCTUATION.split(whole[found.end() : found.end() + 60])[0].rstrip()
-        yield rest, (found[0] + rest).strip()[:60], False
+        rest = whole[found.end() : found.end() + 60]
+        if rest.partition(" ")[0].rstrip(".,;:!?)") in _first_words():
+            rest = _PUNCTUATION.split(rest)[0].rstrip()
+            yield rest, (found[0] + rest).strip()[:60], False
 
 
 _FUTURE = re.compile(r"quando|um dia|sonha|quer|pretende|pensa em|antes de|espera|planeja|para|ate|vai|falta")
@@ -299,7 +306,7 @@ _STAGES = (
         openings("trabalha trabalho ponto emprego escritorio plena expediente auge promovido chefe patrao caminhao turno jornada atua subordinados"),
         ("desocupado", "estudante", "aposentado", "cuida do lar", "outro"),
     ),
-    (_LOOKING, openings("desempregado procura busca sem fora perdeu parado"), ("ocupado", "aposentado")),
+    (_LOOKING, openings("desempregado procura buscando busca fora perdeu parado emprego"), ("ocupado", "aposentado")),
     (_HOMEMAKER, openings("dona dono lar dedica-se"), ("ocupado", "estudante", "desocupado")),
 )
 
