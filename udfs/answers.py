@@ -50,6 +50,7 @@ class Verdict:
     Attributes:
         keys, writers: Request keys of the accepted answers, and the models that gave them.
         rejections: Every rejected attempt so far, this evaluation's included.
+        warnings: Codes of what was found in the accepted answers and does not refuse them, sorted.
         missing: (call, attempt) to ask next; None if accepted.
         plan: Of each call, the attempt that counts now and the problems that its request tells.
     """
@@ -59,6 +60,7 @@ class Verdict:
     keys: tuple[str, str] = ("", "")
     writers: tuple[str, str] = ("", "")
     rejections: tuple[Rejection, ...] = ()
+    warnings: tuple[str, ...] = ()
     missing: tuple[int, int] | None = None
     plan: tuple[Plan, Plan] = ((1, ()), (1, ()))
 
@@ -125,13 +127,14 @@ class Walker:
             key, _ = self._requests.render(person, 1, attempt, None, problems)
             if key not in answers:
                 return Verdict(rejections=tuple(refused), missing=(1, attempt), plan=((attempt, problems), (1, ())))
-            first, found = self._evaluate(person, 1, attempt, key, answers[key], stored)
+            first, found, warnings = self._evaluate(person, 1, attempt, key, answers[key], stored)
             if first is not None and not found:
                 verdict = self._walk_personas(person, (attempt, problems), key, first, answers, stored)
                 refused += verdict.rejections
                 found = [r for r in verdict.rejections if r.call == 1]
                 if not found:
-                    return replace(verdict, rejections=tuple(refused))
+                    told = tuple(sorted({*warnings, *verdict.warnings})) if verdict.missing is None else ()
+                    return replace(verdict, rejections=tuple(refused), warnings=told)
             else:
                 refused += found
             problems = tuple(r.message for r in found)
@@ -154,29 +157,29 @@ class Walker:
             key, _ = self._requests.render(person, 2, attempt, first, problems)
             if key not in answers:
                 return Verdict(rejections=tuple(refused), missing=(2, attempt), plan=(plan1, (attempt, problems)))
-            second, found = self._evaluate(person, 2, attempt, key, answers[key], stored)
+            second, found, warnings = self._evaluate(person, 2, attempt, key, answers[key], stored)
             if second is not None and not found:
-                whole = [p for p in parsing.check_record(first, second, person, self._bounds) if p.call == 1]
+                whole = parsing.check_together(first, second, person)
                 if whole:
                     against_first = [Rejection(1, plan1[0], key1, p.reason.value, p.message) for p in whole]
                     return Verdict(rejections=(*refused, *against_first))
                 writers = (answers[key1].writer, answers[key].writer)
-                return Verdict(first, second, (key1, key), writers, tuple(refused))
+                return Verdict(first, second, (key1, key), writers, tuple(refused), warnings)
             refused += found
             problems = tuple(r.message for r in found)
             attempt += 1
 
     def _evaluate(
         self, person: Mapping[str, Any], call: Call, attempt: int, key: str, answer: Answer, stored: Sequence[Rejection]
-    ) -> tuple[dict[str, Any] | None, list[Rejection]]:
+    ) -> tuple[dict[str, Any] | None, list[Rejection], tuple[str, ...]]:
         parsed = self.parse(call, answer)
         if parsed.answer is None:
             assert parsed.reason is not None
-            return None, [Rejection(call, attempt, key, parsed.reason.value, parsed.message)]
-        found = [
-            Rejection(call, attempt, key, p.reason.value, p.message)
-            for p in parsing.check_call(call, parsed.answer, person, self._bounds)
-        ]
+            return None, [Rejection(call, attempt, key, parsed.reason.value, parsed.message)], ()
+        problems = parsing.check_call(call, parsed.answer, person, self._bounds)
+        refuses = self._bounds.limits.rejects
+        found = [Rejection(call, attempt, key, p.reason.value, p.message) for p in problems if refuses(p.reason)]
+        warnings = tuple(p.reason.value for p in problems if not refuses(p.reason))
         row_codes = {code.value for code in parsing.ReasonCode}
         found += [r for r in stored if r.request_key == key and r.reason_code not in row_codes]
-        return parsed.answer, found
+        return parsed.answer, found, warnings

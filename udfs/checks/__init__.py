@@ -20,7 +20,7 @@ class Limits:
     Args:
         min_portuguese_probability: Of the language classifier.
         max_english_share: Of English function words among the words of a text.
-        max_repeats: A word may stand so many times in a row, a phrase once less.
+        max_repeats: A word may stand so many times in a row (3 or more), a phrase once less.
         warn_only: Codes that reject no answer, beside those that only warn by themselves.
     """
 
@@ -50,7 +50,7 @@ def check_text(
     text = Text(raw)
     return _first_of_each(
         (
-            *_whatever_it_says(text, limits, is_item=False),
+            *_whatever_it_says(text, person, limits, is_item=False),
             *identity.sex(text, person),
             *identity.age(text, person),
             *identity.marital_status(text, person),
@@ -63,12 +63,12 @@ def check_text(
     )
 
 
-def check_list(items: Sequence[str], limits: Limits = DEFAULT_LIMITS) -> list[Finding]:
+def check_list(items: Sequence[str], person: Mapping[str, Any], limits: Limits = DEFAULT_LIMITS) -> list[Finding]:
     """What is wrong with the items of a list, put together."""
-    return _first_of_each(_whatever_it_says(Text("; ".join(items)), limits, is_item=True))
+    return _first_of_each(_whatever_it_says(Text("; ".join(items)), person, limits, is_item=True))
 
 
-def _whatever_it_says(text: Text, limits: Limits, *, is_item: bool) -> Iterator[Finding]:
+def _whatever_it_says(text: Text, person: Mapping[str, Any], limits: Limits, *, is_item: bool) -> Iterator[Finding]:
     yield from form.check(text, is_item=is_item, max_repeats=limits.max_repeats)
     yield from language.check(
         text,
@@ -77,7 +77,7 @@ def _whatever_it_says(text: Text, limits: Limits, *, is_item: bool) -> Iterator[
         max_english_share=limits.max_english_share,
     )
     yield from privacy.check(text)
-    yield from conduct.check(text)
+    yield from conduct.check(text, person)
 
 
 def _first_of_each(findings: Iterator[Finding] | Sequence[Finding]) -> list[Finding]:

@@ -9,18 +9,29 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from typing import Any
 
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import Text, openings
+from udfs.checks.text import Text, openings, plain
 
 _OPENING = 5  # letters by which words of a term and of a text are compared first
 _LEADING = re.compile(r"(?:^|[.!?;]\s+)(?:pret|negr|pard|branc|indigen|moren|mulat)[oa],")
 
 
+# Columns of the record that offer facts by name.
+OFFERS = (
+    "regional_dishes",
+    "regional_feasts",
+    "regional_crafts",
+    "regional_products",
+    "regional_places",
+    "local_places",
+    "regional_music",
+)
 _LEADING_WORDS = openings("preto negro pardo branco indigena moreno mulato")
 
 
@@ -58,10 +69,10 @@ def _by_opening() -> dict[str, list[int]]:
     return found
 
 
-def check(text: Text) -> Iterator[Finding]:
-    """Findings in one text, at most one of each reason."""
-    plain = text.plain
-    if not text.openings.isdisjoint(_LEADING_WORDS) and (found := _LEADING.search(plain)):
+def check(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
+    """Findings in one text, at most one of each reason; what the record itself offers (`Guerreiro`, a dance) is none."""
+    whole = text.plain
+    if not text.openings.isdisjoint(_LEADING_WORDS) and (found := _LEADING.search(whole)):
         yield Finding(ReasonCode.RACE_NAMED, found[0].strip(" .!?;,"))
     seen: set[ReasonCode] = set()
     by_opening = _by_opening()
@@ -70,12 +81,17 @@ def check(text: Text) -> Iterator[Finding]:
         term = terms()[number]
         if term.reason in seen:
             continue
-        for found in term.pattern.finditer(plain):
-            if _is_excepted(text, term, found):
+        for found in term.pattern.finditer(whole):
+            if _is_excepted(text, term, found) or _is_offered(text, found[0], person):
                 continue
             seen.add(term.reason)
             yield Finding(term.reason, found[0])
             break
+
+
+def _is_offered(text: Text, words: str, person: Mapping[str, Any]) -> bool:
+    offers = (plain(str(fact)) for column in OFFERS for fact in person.get(column) or ())
+    return any(words in offer and offer in text.plain for offer in offers)
 
 
 def _is_excepted(text: Text, term: _Term, found: re.Match[str]) -> bool:

@@ -190,7 +190,9 @@ _LIFE = frozenset("adolescente jovem idoso idosa anciao ancia".split())
 _DECADE_OPENINGS = openings("quinquagenario sexagenario septuagenario octogenario nonagenario centenario")
 _BAND_OPENINGS = frozenset(stem[:4] for stem in _BAND_WORDS)
 _PAST_NEAR = re.compile(
-    r"\b(?:\w{2,}(?:ou|eu|iu|ava|avam|aram|eram|iram|ia)|foi|era|tinha|fez|veio|desde|quando|comecou|antes|depois|ate|quis|pôs|pos|teve)\b"
+    r"\b(?:(?!lava\b|grava\b|trava\b|seu|meu|museu)\w{2,}(?:ou|eu|iu|ava|avam|aram|eram|iram)"
+    r"|(?:quer|faz|diz|viv|sa|dev|pod|sab|vend|corr|dorm|sent|part|ped)iam?|foi|era|tinha|fez|veio|desde|quando|antes|depois"
+    r"|ate|quis|pos|teve)\b"
 )
 _NOT_AGE = re.compile(r"\b(?:ate|antes d|depois d|desde|quando (?:chegar|tiver|fizer)|chegar|la pel|quer|sonha|espera|ha|faz|mais de)[oa]?s? ?$")
 

@@ -55,7 +55,7 @@ _CITY = re.compile(
 )
 _ROLE = re.compile(r"(?:^|[.!?;,]\s|\bé\s(?:uma?\s)?)([A-ZÀ-Ýa-zà-ÿ][\wÀ-ÿ-]+)(?:\s[a-zà-ÿ-]+){0,3}?\s(?:em|de)\s(" + _NAME + ")")
 _NOT_A_PLACE = frozenset(
-    "deus jesus cristo nossa senhora santo sao santa brasil nordeste norte sul sudeste centro-oeste centro igreja pascoa natal "
+    "rua avenida travessa alameda praca rodovia estrada ladeira beco largo deus jesus cristo nossa senhora santo sao santa brasil nordeste norte sul sudeste centro-oeste centro igreja pascoa natal "
     "carnaval semana internet jardim vila parque conjunto bairro praia sitio copa bahia-vitoria".split()
 )
 _REGIONS = frozenset(("brasil", "nordeste", "norte", "sul", "sudeste", "centro-oeste", "amazonia", "sertao", "pantanal"))

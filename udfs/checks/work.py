@@ -59,10 +59,11 @@ _MEDICINE = re.compile(
     r"(?:dermato|cardio|neuro|onco|gineco|uro|radio|endocrino|oftalmo|nefro|reumato|gastroentero|pneumo|anestesio)logia"
     r"|pediatria|psiquiatria|geriatria|ortopedia|cirurgia"
 )
+_NOT_OF = "(?<!de )(?<!com )(?<!para )(?<!por )(?<! a )"  # `a vizinha de Maria é` speaks of the neighbour
 _WAYS = "(?:hoje |ainda |sempre |ja |agora )?"
 # What stands before a predicate of the person: `Maria é uma`, `Maria, `, the start of a sentence.
 _SUBJECT = re.compile(
-    rf"(?:{NAME}(?:,[^,.;]{{0,60}},)? {_WAYS}(?:e|esta) (?:uma? )?|{NAME},? (?:uma? )?|\bel[ea] {_WAYS}e (?:uma? )?"
+    rf"(?:{_NOT_OF}{NAME}(?:,[^,.;]{{0,60}},)? {_WAYS}(?:e|esta) (?:uma? )?|{_NOT_OF}{NAME},? (?:uma? )?|\bel[ea] {_WAYS}e (?:uma? )?"
     rf"|(?:^|[.!?;] )(?:(?:{_WAYS}e |como |sendo )(?:uma? )?|(?:uma? )?))"
     r"(?:(?:bo[mn]|boa|grande|otim[oa]|dedicad[oa]|jovem|experiente|profissional|antig[oa]) )?"
 )
