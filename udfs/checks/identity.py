@@ -194,7 +194,8 @@ _PAST_NEAR = re.compile(
     r"|(?:quer|faz|diz|viv|sa|dev|pod|sab|vend|corr|dorm|sent|part|ped)iam?|foi|era|tinha|fez|veio|desde|quando|antes|depois"
     r"|ate|quis|pos|teve)\b"
 )
-_NOT_AGE = re.compile(r"\b(?:ate|antes d|depois d|desde|quando (?:chegar|tiver|fizer)|chegar|la pel|quer|sonha|espera|ha|faz|mais de)[oa]?s? ?$")
+_PLANS = re.compile(r"\b(?:quer|sonha|pretende|planeja|espera|vai|ate)\b")
+_NOT_AGE = re.compile(r"\b(?:mais|menos|cerca|uns|alem|ate|antes d|depois d|desde|quando (?:chegar|tiver|fizer)|chegar|la pel|quer|sonha|espera|ha|faz|mais de)[oa]?s? ?$")
 
 
 def _number(words: str) -> int:
@@ -228,7 +229,7 @@ def age(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
                 after = clause if found[0].startswith("aos") else ""
                 if claimed < true_age and (_PAST_NEAR.search(after) or _PAST_NEAR.search(other)):
                     continue
-                if claimed > true_age and re.search(r"\b(?:quer|sonha|pretende|planeja|espera|vai|ate)\b", clause + other):
+                if claimed > true_age and _PLANS.search(after + other):
                     continue
                 yield Finding(ReasonCode.WRONG_AGE, found[0].strip(" ,("))
                 return
@@ -356,17 +357,15 @@ _OF_OTHERS = re.compile(r" d[aeo]s? (?!quem|sempre|vida|toda|alma)")
 
 
 def spouse(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
-    """A spouse or partner of somebody who lives in no union; the late one of a widowed person may be remembered."""
-    if person.get("in_union") or text.openings.isdisjoint(_SPOUSE_WORDS):
-        return
+    """A spouse or partner of somebody who has none; the late one of a widowed person may be remembered."""
     status = given(person, "marital_status")
+    if person.get("in_union") or status == "Casado" or text.openings.isdisjoint(_SPOUSE_WORDS):
+        return
     for found in _SPOUSE.finditer(text.plain):
         if _OF_OTHERS.match(text.plain[found.end() : found.end() + 12]):
             continue
         near = text.plain[max(0, found.start() - 40) : found.end() + 60]
         if status == "Viúvo" and _LATE.search(near):
-            continue
-        if status == "Casado" and re.search(r"nao mora|longe|outra cidade|separad", near):
             continue
         yield Finding(ReasonCode.INVENTED_SPOUSE, text.around(found.start(), found.end(), 4))
         return
