@@ -27,7 +27,9 @@ def test_a_loose_threshold_shows_in_the_recall():
 def test_warnings_are_shares_of_records_by_state_and_together(spark):
     rows = [("AC", ["cliche"]), ("AC", []), ("SE", []), ("SE", ["cliche", "loop"])]
     texts = spark.createDataFrame(rows, "uf string, warnings array<string>")
-    found = {(figure.uf, figure.name.split(": ")[1]): (figure.value, figure.n) for figure in _check_metrics.warnings(texts)}
+    found = {
+        (figure.uf, figure.name.split(": ")[1]): (figure.value, figure.n) for figure in _check_metrics.warnings(texts)
+    }
     assert found == {
         ("AC", "cliche"): (0.5, 2),
         ("SE", "cliche"): (0.5, 2),

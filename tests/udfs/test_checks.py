@@ -85,7 +85,9 @@ def test_the_other_sex_and_stage_of_life_are_told_by_the_record():
     assert found_in("Aposentado, Valdir caminha na praça.", first_name="Valdir") == {"wrong_sex", "wrong_stage"}
     retired = {"first_name": "Valdir", "sex": "M", "activity": "aposentado", "occupation_title": None}
     assert found_in("Aposentado, Valdir caminha na praça.", **retired) == set()
-    assert found_in("Valdir foi torneiro por anos.", **retired, former_occupation_title="Padeiro") == {"wrong_occupation"}
+    assert found_in("Valdir foi torneiro por anos.", **retired, former_occupation_title="Padeiro") == {
+        "wrong_occupation"
+    }
 
 
 def test_what_the_record_does_not_have_is_not_compared():
@@ -122,7 +124,9 @@ def test_a_cpf_is_known_by_its_check_digits(digits, is_valid):
     assert ("document_number" in found) is is_valid
 
 
-@pytest.mark.parametrize("text", ["", " ", "§", "a" * 5000, "é" * 3000, "ß ŉ İ ı", "\ud83d", "1" * 4000, "(" * 3000, "- " * 3000])
+@pytest.mark.parametrize(
+    "text", ["", " ", "§", "a" * 5000, "é" * 3000, "ß ŉ İ ı", "\ud83d", "1" * 4000, "(" * 3000, "- " * 3000]
+)
 def test_checks_never_raise_and_never_hang(text):
     check_text("persona", text, MARIA)
     check_text("cultural_background", text, {})

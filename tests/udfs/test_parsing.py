@@ -56,9 +56,11 @@ def make_call2(**changes: Any) -> dict[str, Any]:
 
 def make_filled(**changes: Any) -> dict[str, Any]:
     """An answer that follows its schema, whatever it says."""
-    return {name: f"José. {name} {'texto ' * 60}" for name in parsing.NARRATIVES} | {
-        name: ["ler", "cozinhar", "pescar"] for name in parsing.LISTS
-    } | changes
+    return (
+        {name: f"José. {name} {'texto ' * 60}" for name in parsing.NARRATIVES}
+        | {name: ["ler", "cozinhar", "pescar"] for name in parsing.LISTS}
+        | changes
+    )
 
 
 GOOD = json.dumps(make_filled(), ensure_ascii=False)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from udfs.checks import conduct, form, identity, language, place, privacy, work
+from udfs.checks import age, conduct, family, form, language, place, privacy, sex, work
 from udfs.checks.reasons import Finding, Problem, ReasonCode
 from udfs.checks.text import Text
 
@@ -37,9 +37,7 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
-def check_text(
-    field: str, raw: str, person: Mapping[str, Any], limits: Limits = DEFAULT_LIMITS
-) -> list[Finding]:
+def check_text(field: str, raw: str, person: Mapping[str, Any], limits: Limits = DEFAULT_LIMITS) -> list[Finding]:
     """What is wrong with one text of a record, at most one finding of each reason; lengths are not looked at.
 
     Args:
@@ -51,11 +49,11 @@ def check_text(
     return _first_of_each(
         (
             *_whatever_it_says(text, person, limits, is_item=False),
-            *identity.sex(text, person),
-            *identity.age(text, person),
-            *identity.marital_status(text, person),
-            *identity.children(text, person),
-            *identity.spouse(text, person),
+            *sex.check(text, person),
+            *age.check(text, person),
+            *family.marital_status(text, person),
+            *family.children(text, person),
+            *family.spouse(text, person),
             *place.check(text, person),
             *work.occupation(text, field, person),
             *work.stage(text, person),

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import Text
+from udfs.checks.text import Text, word_set
 
 _HARMONY = re.compile(
-    r"<\|[^|>]{0,40}\|?>|\bassistant\s?(?:final|analysis|commentary)|^\s*(?:analysis|commentary|final)(?:\s*:|(?=[A-Z]))"
+    r"<\|[^|>]{0,40}\|?>|\bassistant\s?(?:final|analysis|commentary)|^\s*(?:analysis|commentary|final)(?:\s*:"
+    r"|(?=[A-Z]))"
     r"|</?think(?:ing)?>|\[/?(?:INST|inst)\]|</?s>"
 )
 _HARMONY_WORDS = ("<", "[", "assistant", "analysis", "commentary", "final")
@@ -27,7 +28,8 @@ _LEFTOVER = re.compile(
     r" fornecidas?|perfil fornecido|esquema)\b"
     r"|\b(?:dados|informacoes) (?:fornecid|disponibilizad)[oa]s\b"
     r"|\b(?:a|na|da) ficha (?:nao |tambem )?(?:informa|diz|menciona|traz|indica|mostra|da pessoa|fornecid|acima)"
-    r"|\b(?:pessoa|individuo|dados?) d[ao] (?:ficha|registro)\b|\bregistro (?:nao |tambem )?(?:informa|diz|indica|mostra)"
+    r"|\b(?:pessoa|individuo|dados?) d[ao] (?:ficha|registro)\b|\bregistro (?:nao |tambem )?(?:informa|diz|indica"
+    r"|mostra)"
     r"|\bsegue(?:m)? (?:abaixo|o (?:texto|json|objeto|retrato)|a (?:persona|resposta|lista|descricao))\b"
     r"|\baqui (?:esta|vai|estao) (?:o texto|a (?:persona|resposta|lista|descricao)|os textos|as personas)"
     r"|\b(?:json|prompt|placeholder|lorem ipsum)\b|\bobjeto json\b"
@@ -41,11 +43,11 @@ _LEFTOVER = re.compile(
     r"|\[(?:nome|cidade|idade|profissao|estado|inserir)[^\]]*\]|\{\w+\}",
     re.MULTILINE,
 )
-_LEFTOVER_WORDS = frozenset(
-    "solicitado solicitada pedido requisitado requisitada instruido instruida instrucao instrucoes ficha fichas registro "
-    "registros dados informacao informacoes perfil esquema json prompt placeholder lorem espero atenda atende caracteres "
-    "persona personas texto textos retrato conteudo informado informada informados informadas especificado especificada "
-    "fornecido fornecida fornecidos fornecidas abaixo resposta".split()
+_LEFTOVER_WORDS = word_set(
+    "solicitado solicitada pedido requisitado requisitada instruido instruida instrucao instrucoes ficha fichas "
+    "registro registros dados informacao informacoes perfil esquema json prompt placeholder lorem espero atenda "
+    "atende caracteres persona personas texto textos retrato conteudo informado informada informados informadas "
+    "especificado especificada fornecido fornecida fornecidos fornecidas abaixo resposta"
 )
 _LABEL_WORDS = frozenset(("nome", "onde", "tipo", "primeiro"))
 _OPENER = re.compile(r"\s*(?:claro|certamente|com certeza|com prazer|perfeito|ok)[!,:]")
@@ -55,17 +57,19 @@ _REFUSAL = re.compile(
     r"|\bnao (?:posso|consigo|poderei|me e possivel|estou autorizad[oa] a)(?: \w+)?"
     r" (?:ajudar|criar|fornecer|escrever|atender|gerar|continuar|descrever|produzir|responder|cumprir|compartilhar)\b"
     r"|\bnao (?:tenho|possuo) (?:acesso|informacoes|dados|permissao)\b"
-    r"|\b(?:diretrizes|politicas?) de (?:conteudo|uso|seguranca)\b|\bviola(?:ria)? (?:as|a|minhas) (?:diretriz|politica)"
+    r"|\b(?:diretrizes|politicas?) de (?:conteudo|uso|seguranca)\b|\bviola(?:ria)? (?:as|a|minhas) (?:diretriz"
+    r"|politica)"
     r"|\b(?:as an ai|i'?m sorry|i can(?:'|no)?t (?:help|assist|do)|i am unable|language model)\b"
     r"|^\s*(?:desculpe|sinto muito|lamento|infelizmente)[^.]{0,40}\bnao (?:posso|consigo|sera possivel)\b"
 )
-_REFUSAL_WORDS = frozenset(
-    "modelo assistente ia inteligencia chatbot posso consigo poderei possivel autorizado autorizada tenho possuo diretrizes "
-    "politica politicas viola violaria sorry can cant cannot unable language".split()
+_REFUSAL_WORDS = word_set(
+    "modelo assistente ia inteligencia chatbot posso consigo poderei possivel autorizado autorizada tenho possuo "
+    "diretrizes politica politicas viola violaria sorry can cant cannot unable language"
 )
 _CODE_BOOK = re.compile(
     r"\bmedio completo e superior incompleto\b|\bfundamental completo e medio incompleto\b"
-    r"|\bsem instrucao(?: e fundamental)?\b|\bnivel de instrucao\b|\bposicao na ocupacao\b|\bsituacao d[oe] domicilio\b"
+    r"|\bsem instrucao(?: e fundamental)?\b|\bnivel de instrucao\b|\bposicao na ocupacao\b"
+    r"|\bsituacao d[oe] domicilio\b"
     r"|\bcondicao (?:na|de) (?:ocupacao|atividade)\b|\bfora da forca de trabalho\b|\bforca de trabalho\b"
     r"|\bdesocupad[oa]s?\b(?! d)|\bnao ocupad[oa]\b|\bocupacao elementar\b|\bocupacoes elementares\b"
     r"|\btrabalhador (?:dos servicos, vendedor|de apoio administrativo|qualificado d|qualificado, operario)"
@@ -74,14 +78,16 @@ _CODE_BOOK = re.compile(
     r"|\b(?:privado|domestico|publico) (?:com|sem) carteira\b|\bmilitar ou estatutario\b|\bfamiliar auxiliar\b"
     r"|\bcor ou raca\b|\bautodeclarad|\bgrupo (?:ocupacional|de ocupacao)\b|\bfaixa etaria\b"
     r"|\b(?:pnad|pnadc|ibge|cbo|rais|caged|escore|escores|percentil|t-score|big five)\b"
-    r"|\b(?:neuroticismo|conscienciosidade|amabilidade|agradabilidade|extroversao|extraversao|abertura a experiencia)\b"
+    r"|\b(?:neuroticismo|conscienciosidade|amabilidade|agradabilidade|extroversao|extraversao"
+    r"|abertura a experiencia)\b"
     r"|\bsexo (?:feminino|masculino)\b|\bzona (?:urbana)\b"
 )
-_CODE_BOOK_WORDS = frozenset(
-    "incompleto instrucao posicao domicilio condicao forca desocupado desocupada desocupados desocupadas ocupado ocupada "
-    "elementar elementares apoio servicos qualificado intelectual nivel instalacao armadas carteira estatutario auxiliar raca "
-    "autodeclarado autodeclarada grupo etaria pnad pnadc ibge cbo rais caged escore escores percentil score five "
-    "neuroticismo conscienciosidade amabilidade agradabilidade extroversao extraversao abertura sexo urbana".split()
+_CODE_BOOK_WORDS = word_set(
+    "incompleto instrucao posicao domicilio condicao forca desocupado desocupada desocupados desocupadas ocupado "
+    "ocupada elementar elementares apoio servicos qualificado intelectual nivel instalacao armadas carteira "
+    "estatutario auxiliar raca autodeclarado autodeclarada grupo etaria pnad pnadc ibge cbo rais caged escore escores "
+    "percentil score five neuroticismo conscienciosidade amabilidade agradabilidade extroversao extraversao abertura "
+    "sexo urbana"
 )
 _TAIL = 40  # characters that show how a text ends
 _SENTENCE_END = re.compile(r"[.!?][\"'”’»)\]]*$|[\"”»][.!?]?$")

@@ -9,43 +9,44 @@ from functools import lru_cache
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import Text
+from udfs.checks.text import Text, word_set
 
 LANGUAGES = ("pt", "es", "en", "fr", "it", "gl")
 # Fewer words say too little: names of dishes and places look like any language of the south.
 _FEWEST_WORDS = 6
 # Common English words that are no words of Portuguese.
-ENGLISH = frozenset(
-    "the and of is are was were be been being with because but which she he his her him they them their there this that "
-    "these those always never really about who whom from at on an has have had having it its by or into very more most "
-    "known when where while what how why also everyone everything hard work works team love loves needs need own "
-    "good life people every day you your we our not can could would should will just only like likes than then after "
-    "before between through both each other another many much lot well even still often always without within around "
-    "during inspired city school cook years old enjoys dreams lives living dedicated to".split()
+ENGLISH = word_set(
+    "the and of is are was were be been being with because but which she he his her him they them their there this "
+    "that these those always never really about who whom from at on an has have had having it its by or into very "
+    "more most known when where while what how why also everyone everything hard work works team love loves needs "
+    "need own good life people every day you your we our not can could would should will just only like likes than "
+    "then after before between through both each other another many much lot well even still often always without "
+    "within around during inspired city school cook years old enjoys dreams lives living dedicated to"
 )
 # What Portugal says and Brazil does not; ambiguous words (fato, propina, sumo, gelado) are left out or need company.
-_PORTUGAL_WORDS = frozenset(
-    "utente utentes autocarro autocarros telemovel telemoveis comboio comboios rapariga raparigas ecra ecras frigorifico "
-    "frigorificos paragem golo golos equipa equipas desporto desportos planear planeia planeio planeava autarquia "
-    "talho relvado canalizador canalizadora sanita portagem portagens sandes chavena chavenas agrafador "
-    "rebucado rebucados carrinha carrinhas camiao camioes gajo gajos gajas bue facto factos registo contacto contactos "
-    "rececao connosco actividade actividades projecto projectos direccao accao accoes optimo optima actual actualmente "
-    "directora director arquitecto arquitecta electricidade exacto objectivo objectivos colectivo "
-    "reformado reformada peugas biberao miudagem alcunha esferografica".split()
+_PORTUGAL_WORDS = word_set(
+    "utente utentes autocarro autocarros telemovel telemoveis comboio comboios rapariga raparigas ecra ecras "
+    "frigorifico frigorificos paragem golo golos equipa equipas desporto desportos planear planeia planeio planeava "
+    "autarquia talho relvado canalizador canalizadora sanita portagem portagens sandes chavena chavenas agrafador "
+    "rebucado rebucados carrinha carrinhas camiao camioes gajo gajos gajas bue facto factos registo contacto "
+    "contactos rececao connosco actividade actividades projecto projectos direccao accao accoes optimo optima actual "
+    "actualmente directora director arquitecto arquitecta electricidade exacto objectivo objectivos colectivo "
+    "reformado reformada peugas biberao miudagem alcunha esferografica"
 )
 _PORTUGAL = re.compile(
     r"\b(?:esta|estao|estava|estavam|anda|andam|andava|fica|ficam)"
     r"(?: sempre| agora| muitas vezes| ainda)? a (?!par\b|ser\b)(?:\w+r|\w+r-(?:se|lhe|o|a))\b(?! livre)"
-    r"|\b(?:passa|passam|passava|gasta) (?:as|os|a|o)s? (?:noites?|tardes?|manhas?|dias?|horas?|tempo|vida)s? a \w+r\b"
+    r"|\b(?:passa|passam|passava|gasta) (?:as|os|a|o)s? (?:noites?|tardes?|manhas?|dias?|horas?|tempo"
+    r"|vida)s? a \w+r\b"
     r"|\be a (?:ouvir|ver|ler|desenhar|escrever|contar|cantar|conversar|rir|olhar|trabalhar)\b"
     r"|\bpequeno[- ]almoco\b|\bcasas? de banho\b|\bguarda-redes\b|\b(?:um|uns|os?|de|comer) gelados?\b(?! e\b)"
     r"|\bempregad[oa]s? de mesa\b|\bsumo de\b|\bfato de (?:treino|banho)\b|\bde facto\b|\bbilhete de identidade\b"
     r"|\bautocarav|\bmal dispost[oa]\b|\ba pe coxinho\b"
 )
-_PORTUGAL_SIGNS = frozenset(
-    "esta estao estava estavam anda andam andava fica ficam passa passam passava gasta ouvir ver ler desenhar escrever contar "
-    "cantar conversar rir olhar trabalhar almoco banho redes gelado gelados empregado empregada empregados empregadas sumo "
-    "facto bilhete disposto disposta coxinho".split()
+_PORTUGAL_SIGNS = word_set(
+    "esta estao estava estavam anda andam andava fica ficam passa passam passava gasta ouvir ver ler desenhar "
+    "escrever contar cantar conversar rir olhar trabalhar almoco banho redes gelado gelados empregado empregada "
+    "empregados empregadas sumo facto bilhete disposto disposta coxinho"
 )
 _EQUIPA_VERB = re.compile(r"\b(?:se|que|quem|ele|ela) equipa\b")
 # Where Brazil writes ô and ê, Portugal writes ó and é.
@@ -65,17 +66,18 @@ def _identifier() -> LanguageIdentifier:
 
 
 def portuguese_share(raw: str) -> float:
-    """Probability of Portuguese, Galician counted in its favour: the classifier cannot tell short texts of the two."""
+    """Probability of Portuguese, Galician counted in its favour: the classifier cannot tell short texts of the "
+    "two."""
     ranked = dict(_identifier().rank(raw))
     return float(ranked["pt"] + ranked["gl"])
 
 
 # Words of every other Portuguese sentence that neither Spanish nor Galician writes so.
-_OWN_WORDS = frozenset(
-    "não em um uma com do da dos das na nas ao às é são também já até sem seu quem há pelo pela num numa mais ele ela".split()
+_OWN_WORDS = word_set(
+    "não em um uma com do da dos das na nas ao às é são também já até sem seu quem há pelo pela num numa mais ele ela"
 )
 # Beside these, words that show Portuguese in a text half English.
-_SHARED_WORDS = frozenset("e o os de que se só mais todo todos toda cada".split())
+_SHARED_WORDS = word_set("e o os de que se só mais todo todos toda cada")
 # With so many of them the classifier, which costs most of the time, need not be asked.
 _PLAINLY_OWN, _PLAINLY_OWN_SHARE = 3, 0.08
 # Letters that words of Portuguese seldom have.
@@ -103,7 +105,11 @@ def check(text: Text, *, is_item: bool, min_portuguese: float, max_english_share
     english = [word for word in words if word in ENGLISH]
     written = text.raw.lower().split()
     own, iberian = _own_words(written)
-    if len(set(english)) >= _FEWEST_ENGLISH and len(english) > max_english_share * len(words) and iberian >= _FEWEST_IBERIAN:
+    if (
+        len(set(english)) >= _FEWEST_ENGLISH
+        and len(english) > max_english_share * len(words)
+        and iberian >= _FEWEST_IBERIAN
+    ):
         yield Finding(ReasonCode.ENGLISH_WORDS, " ".join(dict.fromkeys(english))[:60])
     elif len(words) < _FEWEST_WORDS:
         if 2 * len(english) > len(words):

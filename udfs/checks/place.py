@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import Text, given, openings, plain, value_of
+from udfs.checks.text import Text, given, openings, plain, value_of, word_set
 
 STATES = MappingProxyType(
     {
@@ -45,22 +45,33 @@ _CODE_OF = {plain(name): uf for uf, name in STATES.items()}
 _STATE_NAMES = "|".join(sorted((re.escape(name) for name in STATES.values()), key=len, reverse=True))
 _NAME = r"[A-ZÀ-Ý][\wÀ-ÿ'’-]+(?:\s(?:d[aeo]s?\s|e\s)?[A-ZÀ-Ý][\wÀ-ÿ'’-]+)*"
 _RESIDENCE = re.compile(
-    r"\b(?:[Mm]ora(?:dora?|ndo)?|[Vv]ive|[Vv]ivendo|[Rr]eside(?:nte)?|[Rr]adicad[oa]|[Ii]nstalad[oa]|[Nn]asceu e vive|[Hh]abitante)"
-    rf"(?:\s(?:há|faz|desde|até|hoje|sempre|sozinh[oa]|bem|longe|perto|com|\d+|\w+ anos|atualmente|ainda|aqui)){{0,3}}"
-    rf",?\s(?:em|no|na|de|do|da)\s(?:interior d[eoa]s?\s|cidade de\s|município de\s|capital,?\s|litoral d[eoa]\s)?({_NAME})"
+    r"\b(?:[Mm]ora(?:dora?|ndo)?|[Vv]ive|[Vv]ivendo|[Rr]eside(?:nte)?|[Rr]adicad[oa]|[Ii]nstalad[oa]"
+    r"|[Nn]asceu e vive|[Hh]abitante)"
+    rf"(?:\s(?:há|faz|desde|até|hoje|sempre|sozinh[oa]|bem|longe|perto|com|\d+|\w+ anos|atualmente|ainda"
+    rf"|aqui)){{0,3}}"
+    rf",?\s(?:em|no|na|de|do|da)\s(?:interior d[eoa]s?\s|cidade de\s|município de\s|capital,?\s"
+    rf"|litoral d[eoa]\s)?({_NAME})"
 )
 _CITY = re.compile(
-    rf"\b[Ee]m sua cidade,\s({_NAME})|\b(?:sua|a) cidade(?: natal)?,\s({_NAME}),|({_NAME}),\s(?:cidade\s)?(?:onde|em que)\s(?:mora|vive|reside|nasceu e vive)"
-    rf"|\bna cidade de\s({_NAME}),?\s(?:onde|em que)\s(?:mora|vive)|\b(?:uma|um)\s\w+ de\s({_NAME}),\sonde (?:mora|vive)"
+    rf"\b[Ee]m sua cidade,\s({_NAME})|\b(?:sua|a) cidade(?: natal)?,\s({_NAME}),|({_NAME}),\s(?:cidade\s)?(?:onde"
+    rf"|em que)\s(?:mora|vive|reside|nasceu e vive)"
+    rf"|\bna cidade de\s({_NAME}),?\s(?:onde|em que)\s(?:mora|vive)|\b(?:uma|um)\s\w+ de\s({_NAME}),\sonde (?:mora"
+    rf"|vive)"
 )
-_ROLE = re.compile(r"(?:^|[.!?;,]\s|\bé\s(?:uma?\s)?)([A-ZÀ-Ýa-zà-ÿ][\wÀ-ÿ-]+)(?:\s[a-zà-ÿ-]+){0,3}?\s(?:em|de)\s(" + _NAME + ")")
-_NOT_A_PLACE = frozenset(
-    "rua avenida travessa alameda praca rodovia estrada ladeira beco largo deus jesus cristo nossa senhora santo sao santa brasil nordeste norte sul sudeste centro-oeste centro igreja pascoa natal "
-    "carnaval semana internet jardim vila parque conjunto bairro praia sitio copa bahia-vitoria".split()
+_ROLE = re.compile(
+    r"(?:^|[.!?;,]\s|\bé\s(?:uma?\s)?)([A-ZÀ-Ýa-zà-ÿ][\wÀ-ÿ-]+)(?:\s[a-zà-ÿ-]+){0,3}?\s(?:em|de)\s(" + _NAME + ")"
 )
-_REGIONS = frozenset(("brasil", "nordeste", "norte", "sul", "sudeste", "centro-oeste", "amazonia", "sertao", "pantanal"))
+_NOT_A_PLACE = word_set(
+    "rua avenida travessa alameda praca rodovia estrada ladeira beco largo deus jesus cristo nossa senhora santo sao "
+    "santa brasil nordeste norte sul sudeste centro-oeste centro igreja pascoa natal carnaval semana internet jardim "
+    "vila parque conjunto bairro praia sitio copa bahia-vitoria"
+)
+_REGIONS = frozenset(
+    ("brasil", "nordeste", "norte", "sul", "sudeste", "centro-oeste", "amazonia", "sertao", "pantanal")
+)
 _AWAY = re.compile(
-    r"\b(?:para|até|rumo|sonha|viaj\w+|conhecer|conhece|visita\w*|passear|passeio|ir|vai|foi|férias|estrada|divisa|vizinh\w+|volta|lugares|"
+    r"\b(?:para|até|rumo|sonha|viaj\w+|conhecer|conhece|visita\w*|passear|passeio|ir|vai|foi|férias|estrada|divisa"
+    r"|vizinh\w+|volta|lugares|"
     r"como|praias?|festa|encontro|romaria|museu|ritmos?)\b",
     re.IGNORECASE,
 )

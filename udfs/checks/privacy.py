@@ -32,7 +32,8 @@ _ELECTRONIC = re.compile(
 )
 _MONTH = "janeiro|fevereiro|mar[cç]o|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro"
 _STREET = re.compile(
-    r"\b(?:[Rr]ua|R\.|[Aa]venida|[Aa]v\.?|[Tt]ravessa|[Aa]lameda|[Pp]raça|[Rr]odovia|[Ee]strada|[Ll]argo|[Vv]iela|[Ll]adeira)"
+    r"\b(?:[Rr]ua|R\.|[Aa]venida|[Aa]v\.?|[Tt]ravessa|[Aa]lameda|[Pp]raça|[Rr]odovia|[Ee]strada|[Ll]argo|[Vv]iela"
+    r"|[Ll]adeira)"
     r"\s+(?:d[aeo]s?\s+)?[A-ZÀ-Ý0-9][\w'-]*(?:\s+(?:d[aeo]s?\s+|e\s+)?[A-ZÀ-Ý0-9][\w'-]*){0,6}?"
     rf"\s*(?:,|-|–)?\s*(?:n\.?\s?[º°o]?\.?\s*|número\s+|num\.\s*)?(?<![\d-])\d{{1,5}}\b(?!\s+de\s+(?:{_MONTH}))"
     r"(?!\s*(?:anos|vezes|dias|horas|h\b|km|minutos|metros|pessoas))"

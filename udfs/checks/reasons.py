@@ -1,4 +1,5 @@
-"""The registry of what can be wrong with an answer: a code, how grave it is, and a reason in Portuguese and English."""
+"""The registry of what can be wrong with an answer: a code, how grave it is, and a reason in Portuguese and "
+"English."""
 
 from __future__ import annotations
 
@@ -143,7 +144,8 @@ _REASONS = {
         "A text gives the person another occupation.",
     ),
     ReasonCode.WRONG_STAGE: _Reason(
-        "O texto contradiz o momento de vida da ficha (trabalha, estuda, procura trabalho, cuida da casa, aposentou-se).",
+        "O texto contradiz o momento de vida da ficha (trabalha, estuda, procura trabalho, cuida da casa, "
+        "aposentou-se).",
         "A text contradicts the person's stage of life.",
     ),
     ReasonCode.INVENTED_CHILDREN: _Reason(

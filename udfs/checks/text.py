@@ -51,9 +51,34 @@ def given(person: Mapping[str, Any], column: str) -> str:
     return "" if value is None or value != value else str(value)
 
 
+# Other people; what follows them in a clause is said of them.
+OTHERS = re.compile(
+    r"\b(?:marido|esposa|esposo|mulher|companheir[oa]|vizinh[oa]s?|amig[oa]s?|colegas?|pai|mae|pais|avos?"
+    r"|irma[o]?s?|prim[oa]s?|ti[oa]s?|"
+    r"filh[oa]s?|alun[oa]s?|client[eas]+|pacientes?|patro[aes]+|patrao|chefe|professor[a]?|padre|pastor[a]?"
+    r"|medic[oa]|juiz|"
+    r"alguem|ninguem|cada um|todo mundo|quem) (?:[a-z]+ ){0,4}$"
+)
+
+
+def is_of_other(whole: str, start: int) -> bool:
+    """Whether somebody else is named just before, in the same clause."""
+    return OTHERS.search(re.split(r"[.!?;]", whole[max(0, start - 50) : start + 1])[-1]) is not None
+
+
 @lru_cache(maxsize=4096)
 def _name_pattern(first: str) -> re.Pattern[str]:
     return re.compile(rf"\b{re.escape(first)}\b")
+
+
+def word_list(text: str) -> tuple[str, ...]:
+    """The words of a text in their order: for lists that would take a line a word."""
+    return tuple(text.split())
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The same as a set."""
+    return frozenset(text.split())
 
 
 def openings(words: str) -> frozenset[str]:
@@ -100,7 +125,9 @@ class Text:
     def told_of(self, person: Mapping[str, Any]) -> str:
         """The plain text with the person's name, whole or first, as one sign."""
         if self._told is None:
-            self._told = self._without_name(*(value_of(person, name) for name in ("first_name", "middle_name", "last_name")))
+            self._told = self._without_name(
+                *(value_of(person, name) for name in ("first_name", "middle_name", "last_name"))
+            )
         return self._told
 
     def _without_name(self, first: str, middle: str, last: str) -> str:

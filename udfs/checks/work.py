@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import NAME, Text, fold, given, openings, plain
+from udfs.checks.text import NAME, Text, fold, given, openings, plain, word_set
 
 _MAJOR_GROUPS = MappingProxyType(
     {
@@ -43,7 +43,8 @@ _TASTES = MappingProxyType(
     }
 )
 _NO_CLAIM_AFTER = re.compile(
-    r"^(?: de (?:mao|maos) cheias?| amador| de (?:domingo|fim de semana|ocasiao|coracao|alma|primeira|forno)| improvisad"
+    r"^(?: de (?:mao|maos) cheias?| amador| de (?:domingo|fim de semana|ocasiao|coracao|alma|primeira|forno)"
+    r"| improvisad"
     r"| nas horas (?:vagas|livres)| frustrad| aposentad| da (?:familia|casa|igreja|turma|rua))"
 )
 _PAST = re.compile(
@@ -51,25 +52,28 @@ _PAST = re.compile(
     r"aposentad[oa] como|ex-|antig[oa] |por decadas,? )\s?(?:uma? )?((?:[\w-]+ ?){1,5})"
 )
 _WORKS_AS = re.compile(
-    r"\b(?<!nao )(?:trabalha|atua|trabalhando|atuando|ganha a vida|ganhando a vida|no servico|emprego|carreira|profissao|rotina) "
+    r"\b(?<!nao )(?:trabalha|atua|trabalhando|atuando|ganha a vida|ganhando a vida|no servico|emprego|carreira"
+    r"|profissao|rotina) "
     r"(?:\w+ )?(?:como|de) (?:uma? )?((?:[\w-]+ ?){1,5})"
 )
 _SPECIALIST = re.compile(r"\bespeciali(?:sta|zad[oa]) em (\w+)(?: (\w+))?")
 _MEDICINE = re.compile(
-    r"(?:dermato|cardio|neuro|onco|gineco|uro|radio|endocrino|oftalmo|nefro|reumato|gastroentero|pneumo|anestesio)logia"
+    r"(?:dermato|cardio|neuro|onco|gineco|uro|radio|endocrino|oftalmo|nefro|reumato|gastroentero|pneumo"
+    r"|anestesio)logia"
     r"|pediatria|psiquiatria|geriatria|ortopedia|cirurgia"
 )
 _NOT_OF = "(?<!de )(?<!com )(?<!para )(?<!por )(?<! a )"  # `a vizinha de Maria é` speaks of the neighbour
 _WAYS = "(?:hoje |ainda |sempre |ja |agora )?"
 # What stands before a predicate of the person: `Maria é uma`, `Maria, `, the start of a sentence.
 _SUBJECT = re.compile(
-    rf"(?:{_NOT_OF}{NAME}(?:,[^,.;]{{0,60}},)? {_WAYS}(?:e|esta) (?:uma? )?|{_NOT_OF}{NAME},? (?:uma? )?|\bel[ea] {_WAYS}e (?:uma? )?"
+    rf"(?:{_NOT_OF}{NAME}(?:,[^,.;]{{0,60}},)? {_WAYS}(?:e|esta) (?:uma? )?|{_NOT_OF}{NAME},? (?:uma? )?"
+    rf"|\bel[ea] {_WAYS}e (?:uma? )?"
     rf"|(?:^|[.!?;] )(?:(?:{_WAYS}e |como |sendo )(?:uma? )?|(?:uma? )?))"
     r"(?:(?:bo[mn]|boa|grande|otim[oa]|dedicad[oa]|jovem|experiente|profissional|antig[oa]) )?"
 )
 # Names of occupations that are verbs or things as well: they need `um` or `uma` before them.
-_ALSO_OTHER_WORDS = frozenset(
-    "guarda fotografa musica fisica quimica mecanica grafica caixa editora seguranca piloto secretaria tecnica ator".split()
+_ALSO_OTHER_WORDS = word_set(
+    "guarda fotografa musica fisica quimica mecanica grafica caixa editora seguranca piloto secretaria tecnica ator"
 )
 _PUNCTUATION = re.compile(r"[^\w\s-]")
 
@@ -270,33 +274,46 @@ _RETIRED = re.compile(
 _STUDENT = re.compile(
     r"(?:^|[.!?;] |\be (?:uma? )?)(?:universitari[oa]|estudante|graduand[oa]|vestibuland[oa]|calour[oa])\b"
     r"|, (?:uma? )?estudante (?:de|universitari|que|do|da)\b"
-    r"|\b(?:cursa|cursando) (?:o |a |uma )?(?:\w+ ){0,3}?(?:ano|semestre|periodo|faculdade|graduacao|ensino medio|curso superior"
+    r"|\b(?:cursa|cursando) (?:o |a |uma )?(?:\w+ ){0,3}?(?:ano|semestre|periodo|faculdade|graduacao|ensino medio"
+    r"|curso superior"
     r"|direito|medicina|engenharia|administracao|pedagogia|enfermagem|letras|psicologia)\b"
     r"|\b(?:faz|fazendo) (?:faculdade|graduacao|cursinho)\b"
 )
 _WORKING = re.compile(
-    r"\b(?<!nao )(?<!que )trabalha (?:como (?!se )|em um|em uma|n[oa]s? (?!propri)|de (?:segunda|domingo|carteira|vendedor|caixa)|"
+    r"\b(?<!nao )(?<!que )trabalha (?:como (?!se )|em um|em uma|n[oa]s? (?!propri)|de (?:segunda|domingo|carteira"
+    r"|vendedor|caixa)|"
     r"todos? (?:os|o) dias?|com carteira|por conta|na area|meio periodo|atualmente|hoje|ha )"
-    r"|\bbate (?:o )?ponto\b|\b(?:chega|volta|sai) (?:\w+ )?(?:do|para o|cedo para o) (?:emprego|trabalho|escritorio)\b"
-    r"|\bem plena atividade\b|\bcumpre expediente\b|\bauge da carreira\b|\b(?:ser|sera|foi) promovid[oa]\b|\bpromocao no (?:trabalho|emprego)\b"
+    r"|\bbate (?:o )?ponto\b|\b(?:chega|volta|sai) (?:\w+ )?(?:do|para o|cedo para o) (?:emprego|trabalho"
+    r"|escritorio)\b"
+    r"|\bem plena atividade\b|\bcumpre expediente\b|\bauge da carreira\b|\b(?:ser|sera|foi) promovid[oa]\b"
+    r"|\bpromocao no (?:trabalho|emprego)\b"
     r"|\b(?:seu|no seu) (?:atual )?emprego\b(?! anterior| antigo)|\bseus? (?:chefes?|patrao|subordinados)\b"
-    r"|\bdirige (?:o )?caminhao de segunda\b|\bno emprego atual\b|\bcumpre (?:turno|jornada)\b|\bsua jornada de trabalho\b"
+    r"|\bdirige (?:o )?caminhao de segunda\b|\bno emprego atual\b|\bcumpre (?:turno|jornada)\b"
+    r"|\bsua jornada de trabalho\b"
     r"|\b(?:atua|atuando) como\b"
 )
 _LOOKING = re.compile(
-    r"\bdesempregad[oa]\b|\b(?:procura|busca|procurando|buscando|em busca de) (?:um |uma |de |por )?(?:emprego|trabalho|vaga|"
+    r"\bdesempregad[oa]\b|\b(?:procura|busca|procurando|buscando|em busca de) (?:um |uma |de |por )?(?:emprego"
+    r"|trabalho|vaga|"
     r"recolocacao|colocacao)\b|\besta (?:sem trabalho|sem emprego|sem trabalhar|parad[oa] ha)|\bfora do mercado\b"
     r"|\bperdeu o emprego\b"
 )
 _HOMEMAKER = re.compile(
-    r"(?:^|[.!?;] |\be (?:uma? )?|, )(?:dona de casa|dono de casa|do lar)\b|\bdedica-se (?:so|apenas|exclusivamente) a casa\b"
+    r"(?:^|[.!?;] |\be (?:uma? )?|, )(?:dona de casa|dono de casa|do lar)\b|\bdedica-se (?:so|apenas"
+    r"|exclusivamente) a casa\b"
 )
-_NOT_SAID_OF_NOW = re.compile(r"(?:colegas?|amig[oa]s?|vizinh[oa]s?|gente|quem|mae|pai|outr[oa]s?|clientes?) (?:\w+ )?$")
+_NOT_SAID_OF_NOW = re.compile(
+    r"(?:colegas?|amig[oa]s?|vizinh[oa]s?|gente|quem|mae|pai|outr[oa]s?|clientes?) (?:\w+ )?$"
+)
 _FORMERLY = re.compile(r"\b(?:enquanto|quando|antes|por anos|por decadas|outrora|no tempo em que)\b[^.;]{0,40}$")
 
 
 _STAGES = (
-    (_RETIRED, openings("aposentado recem recem-aposentado"), ("ocupado", "desocupado", "estudante", "cuida do lar", "outro")),
+    (
+        _RETIRED,
+        openings("aposentado recem recem-aposentado"),
+        ("ocupado", "desocupado", "estudante", "cuida do lar", "outro"),
+    ),
     (
         _STUDENT,
         openings("universitario estudante graduando graduacao vestibulando calouro cursa faculdade cursinho"),
@@ -304,7 +321,10 @@ _STAGES = (
     ),
     (
         _WORKING,
-        openings("trabalha trabalho ponto emprego escritorio plena expediente auge promovido chefe patrao caminhao turno jornada atua subordinados"),
+        openings(
+            "trabalha trabalho ponto emprego escritorio plena expediente auge promovido chefe patrao caminhao "
+            "turno jornada atua subordinados"
+        ),
         ("desocupado", "estudante", "aposentado", "cuida do lar", "outro"),
     ),
     (_LOOKING, openings("desempregado procura buscando busca fora perdeu parado emprego"), ("ocupado", "aposentado")),
@@ -326,7 +346,9 @@ def stage(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
             clause = re.split(r"[.!?;]", before)[-1]
             if pattern is _RETIRED and _FUTURE.search(clause):
                 continue
-            if pattern is _WORKING and (_FORMERLY.search(clause) or (_FUTURE.search(clause) and "promovid" not in found[0])):
+            if pattern is _WORKING and (
+                _FORMERLY.search(clause) or (_FUTURE.search(clause) and "promovid" not in found[0])
+            ):
                 continue
             if _NOT_SAID_OF_NOW.search(before):
                 continue
