@@ -16,7 +16,7 @@ import json_repair
 
 from udfs import checks
 from udfs.checks.reasons import Problem, ReasonCode
-from udfs.checks.text import fold, has_words
+from udfs.checks.text import fold, has_words, text_of
 from udfs.prompts import ATTRIBUTE_FIELDS, PERSONA_FIELDS
 
 NARRATIVES = tuple(name for name in ATTRIBUTE_FIELDS if not name.endswith("_list"))
@@ -155,7 +155,7 @@ def _first_error(schema_validator: SchemaValidator, value: Any) -> tuple[ReasonC
 
 
 def _folded_texts(texts: Iterable[str]) -> str:
-    return " | ".join(fold.__wrapped__(text) for text in texts)
+    return " | ".join(text_of(text).folded for text in texts)
 
 
 def check_field(
@@ -179,7 +179,7 @@ def check_field(
     if length > longest:
         problems.append(Problem(call, ReasonCode.TOO_LONG, f"{name}: {length} caracteres, máximo {longest}"))
     first_name = fold(str(person.get("first_name") or ""))
-    if name in NAMED_FIELDS and first_name and not has_words(fold.__wrapped__(value), first_name):
+    if name in NAMED_FIELDS and first_name and not has_words(text_of(value).folded, first_name):
         problems.append(Problem(call, ReasonCode.NAME_MISSING, f"{name}: {person['first_name']}"))
     return problems + [_problem(call, name, found) for found in checks.check_text(name, value, person, bounds.limits)]
 

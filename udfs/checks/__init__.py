@@ -8,7 +8,7 @@ from typing import Any
 
 from udfs.checks import age, conduct, family, form, language, place, privacy, sex, work
 from udfs.checks.reasons import Finding, Problem, ReasonCode
-from udfs.checks.text import Text
+from udfs.checks.text import Text, text_of
 
 __all__ = ["Finding", "Limits", "Problem", "ReasonCode", "Text", "check_list", "check_text"]
 
@@ -45,7 +45,7 @@ def check_text(field: str, raw: str, person: Mapping[str, Any], limits: Limits =
         person: Columns of `core_persona__attribute`, `municipality_name` and `state_name`; what is missing is not
             compared.
     """
-    text = Text(raw)
+    text = text_of(raw)
     return _first_of_each(
         (
             *_whatever_it_says(text, person, limits, is_item=False),

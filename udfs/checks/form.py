@@ -149,9 +149,9 @@ def loop(text: Text, max_repeats: int) -> str:
         if _is_run(word):
             return word[:20]
     words = text.words
-    triples = list(zip(words, words[1:], words[2:], strict=False))
+    triples = set(zip(words, words[1:], words[2:], strict=False))
     # Whatever is said so often in a row says three words of it again.
-    for period in range(1, _LONGEST_PHRASE + 1) if len(set(triples)) < len(triples) else ():
+    for period in range(1, _LONGEST_PHRASE + 1) if len(triples) < len(words) - 2 else ():
         needed = max_repeats if period == 1 else period * (max_repeats - 1)
         run = 0
         for place, (here, there) in enumerate(zip(words, words[period:], strict=False)):

@@ -12,6 +12,7 @@ NAME = "§"  # stands for the person's name
 OPENING = 4
 
 _WORD = re.compile(r"[a-z0-9]+")
+_ODD = re.compile(r"[^\x00-\x7f\u2010-\u2026«»]")  # neither a plain letter nor the usual punctuation
 
 
 def _plain_letters() -> dict[int, str]:
@@ -35,6 +36,9 @@ def plain(text: str) -> str:
 @lru_cache(maxsize=65536)
 def fold(text: str) -> str:
     """Lower case without accents, anything but letters and digits as one space: for comparing words."""
+    simple = plain(text)
+    if not _ODD.search(simple):
+        return " ".join(_WORD.findall(simple))
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     kept = "".join(c for c in decomposed if not unicodedata.combining(c))
     return " ".join(re.sub(r"[^a-z0-9]+", " ", kept).split())
@@ -114,6 +118,11 @@ class Text:
         return _WORD.findall(self.plain)
 
     @cached_property
+    def folded(self) -> str:
+        """What `fold` gives."""
+        return fold.__wrapped__(self.raw) if _ODD.search(self.plain) else " ".join(self.words)
+
+    @cached_property
     def vocabulary(self) -> frozenset[str]:
         return frozenset(self.words)
 
@@ -150,3 +159,9 @@ class Text:
         left = max(0, self.raw.rfind(" ", 0, max(0, start - margin)) + 1)
         right = self.raw.find(" ", min(len(self.raw), end + margin))
         return " ".join(self.raw[left : right if right >= 0 else len(self.raw)].split())[:80]
+
+
+@lru_cache(maxsize=64)
+def text_of(raw: str) -> Text:
+    """The text, shared by all who look at it while its record is checked."""
+    return Text(raw)

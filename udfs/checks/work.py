@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib import resources
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -62,15 +63,18 @@ _MEDICINE = re.compile(
     r"|anestesio)logia"
     r"|pediatria|psiquiatria|geriatria|ortopedia|cirurgia"
 )
-_NOT_OF = "(?<!de )(?<!com )(?<!para )(?<!por )(?<! a )"  # `a vizinha de Maria é` speaks of the neighbour
 _WAYS = "(?:hoje |ainda |sempre |ja |agora )?"
-# What stands before a predicate of the person: `Maria é uma`, `Maria, `, the start of a sentence.
-_SUBJECT = re.compile(
-    rf"(?:{_NOT_OF}{NAME}(?:,[^,.;]{{0,60}},)? {_WAYS}(?:e|esta) (?:uma? )?|{_NOT_OF}{NAME},? (?:uma? )?"
-    rf"|\bel[ea] {_WAYS}e (?:uma? )?"
-    rf"|(?:^|[.!?;] )(?:(?:{_WAYS}e |como |sendo )(?:uma? )?|(?:uma? )?))"
-    r"(?:(?:bo[mn]|boa|grande|otim[oa]|dedicad[oa]|jovem|experiente|profissional|antig[oa]) )?"
+_KIND = r"(?:(?:bo[mn]|boa|grande|otim[oa]|dedicad[oa]|jovem|experiente|profissional|antig[oa]) )?"
+# What stands before a predicate of the person: `Maria é uma`, `Maria, `, `ela é`, the start of a sentence.
+_SUBJECTS = (
+    re.compile(
+        rf"{NAME}(?<!de .)(?<!com .)(?<!para .)(?<!por .)(?<! a .)"
+        rf"(?:(?:,[^,.;]{{0,60}},)? {_WAYS}(?:e|esta)|,?) (?:uma? )?{_KIND}"
+    ),
+    re.compile(rf"el[ea] {_WAYS}e (?:uma? )?{_KIND}"),
+    re.compile(rf"[.!?;] (?:{_WAYS}e |como |sendo )?(?:uma? )?{_KIND}"),
 )
+_FIRST_SUBJECT = re.compile(rf"(?:{_WAYS}e |como |sendo )?(?:uma? )?{_KIND}")
 # Names of occupations that are verbs or things as well: they need `um` or `uma` before them.
 _ALSO_OTHER_WORDS = word_set(
     "guarda fotografa musica fisica quimica mecanica grafica caixa editora seguranca piloto secretaria tecnica ator"
@@ -259,7 +263,8 @@ def _claims(whole: str, *, with_past: bool) -> Iterator[tuple[str, str, bool]]:
     if with_past:
         for found in _PAST.finditer(whole):
             yield found[1], found[0].strip()[:60], True
-    for found in _SUBJECT.finditer(whole):
+    first = _FIRST_SUBJECT.match(whole)
+    for found in (*([first] if first else ()), *chain.from_iterable(p.finditer(whole) for p in _SUBJECTS)):
         rest = whole[found.end() : found.end() + 60]
         if rest.partition(" ")[0].rstrip(".,;:!?)") in _first_words():
             rest = _PUNCTUATION.split(rest)[0].rstrip()
