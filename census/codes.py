@@ -99,6 +99,8 @@ POSITIONS = (
 )
 MEI = ("não", "sim")
 # Groups of activity of which the register of 2022 prints the share of MEI, and what is left of each sector.
+# A title of the past is out of use today and was not then; a new one came after the jobs of who is old now.
+TITLE_ERAS = ("past", "new")
 MEI_TRADE_GROUPS = (
     "cabeleireiros e tratamento de beleza",
     "restaurantes e serviços de alimentação e bebidas",

@@ -303,6 +303,7 @@ def occupations(
             "positions",
             "only_sex",
             "weight_factor",
+            "era",
         )
     )
 

@@ -588,6 +588,7 @@ LAYOUTS: dict[str, Layout] = {
             Field("positions", "positions", required=False),
             Field("sexes", "only_sex", required=False, codes=_same(codes.SEXES)),
             Field("weight_factor", "weight_factor", "number", low=0, high=1),
+            Field("era", "era", required=False, codes=_same(codes.TITLE_ERAS)),
         )
     ),
     "title_additions": Layout((Field("cod", "occupation_cod"), Field("cbo", "occupation_cbo"))),

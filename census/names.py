@@ -31,6 +31,7 @@ PARTICLES = ("de", "da", "do", "dos", "das", "e")
 _PLAIN = "AAAAEEIOOOUC"
 _ACCENTED = "ÁÀÂÃÉÊÍÓÔÕÚÇ"
 MIN_BEARERS = 20  # IBGE hides names with fewer bearers in Brazil
+MIN_SHARE_OF_SEX = 0.01  # below it, who bears a name of the other sex is a slip of the census form
 
 
 def plain(name: Column) -> Column:
@@ -83,7 +84,8 @@ def first_names(by_decade: DataFrame, by_sex: DataFrame, lexicon: DataFrame) -> 
         lexicon: `name`, `accented`.
 
     Returns:
-        `first_name`, `sex`, `birth_decade`, `persons`; cells of fewer than 20 bearers are left out, as IBGE does.
+        `first_name`, `sex`, `birth_decade`, `persons`; cells of fewer than 20 bearers are left out, as IBGE does, and
+        so is a name of the sex that hardly ever bears it: the women called Lucas (0.9 %) are slips of the form.
     """
     start = F.when(F.col("column") == "nasc_antes_1930", 1920).otherwise(F.substring("column", 6, 4).cast("int"))
     long = by_decade.select("name", start.alias("birth_decade"), F.col("number").alias("bearers"))
@@ -102,8 +104,10 @@ def first_names(by_decade: DataFrame, by_sex: DataFrame, lexicon: DataFrame) -> 
             "by.sex",
             F.col("birth_decade").cast("int"),
             (F.col("bearers") * F.col("by.share")).alias("persons"),
+            F.col("by.share").alias("share"),
         )
-        .where(F.col("persons") >= MIN_BEARERS)
+        .where((F.col("persons") >= MIN_BEARERS) & (F.col("share") >= MIN_SHARE_OF_SEX))
+        .drop("share")
     )
 
 

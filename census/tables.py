@@ -394,6 +394,13 @@ OCCUPATION = Table(
         Column("positions", _S, "Positions that may have it, joined by `;`; null: any.", required=False),
         Column("only_sex", _S, "Sex that the title names; null: both.", required=False),
         Column("weight_factor", _D, "1, or less for titles that are rare or out of use.", "weight_factor > 0"),
+        Column(
+            "era",
+            _S,
+            "past: out of use today, not in the jobs of who is old now; new: not known to them. Null: any time.",
+            f"era IS NULL OR {_in('era', codes.TITLE_ERAS)}",
+            required=False,
+        ),
     ),
     key=("occupation_cbo", "occupation_cod"),
     partition_by=(),
@@ -966,7 +973,7 @@ RESPONSE = Table(
         Column("prompt_tokens", _L, "As the server counts.", required=False),
         Column("cached_tokens", _L, "Of them, from the prefix cache.", required=False),
         Column("completion_tokens", _L, "As the server counts.", required=False),
-        Column("latency_ms", _D, "From sending to the last byte."),
+        Column("latency_ms", _D, "From sending to the last byte; null if it came in a batch file.", required=False),
         Column("tries", _I, "HTTP requests it took."),
         Column("endpoint", _S, "Base URL."),
         Column("answered_at", _T, "When it arrived, UTC."),
@@ -1046,6 +1053,12 @@ METRIC = Table(
     ),
     key=("uf", "family", "name"),
 )
+_ASKED = StructType(
+    [
+        *(StructField(name, _L) for name in ("calls", "prompt_tokens", "cached_tokens", "completion_tokens")),
+        StructField("cost", _D),
+    ]
+)
 RUN = Table(
     "ops_pipeline__run",
     "One row each time that a stage starts, none where nothing changed: closed when it ends, left open if killed.",
@@ -1066,9 +1079,17 @@ RUN = Table(
         Column("rows_out", _L, "Rows written.", required=False),
         Column("started_at", _T, "UTC."),
         Column("seconds", _D, "Wall time; null while it runs.", required=False),
-        Column("prompt_tokens", _L, "Asked in this run.", required=False),
-        Column("completion_tokens", _L, "Asked in this run.", required=False),
-        Column("cost", _D, "In the currency of the price table; null without one.", required=False),
+        Column("prompt_tokens", _L, "Of the answers of this run.", required=False),
+        Column("cached_tokens", _L, "Of them, from the prefix cache.", required=False),
+        Column("completion_tokens", _L, "Of the answers of this run, reasoning included.", required=False),
+        Column("cost", _D, "In the currency of the price table; null without prices of tokens.", required=False),
+        Column("requests", _L, "HTTP requests sent, those sent again included.", required=False),
+        Column("retries", MapType(_S, _L), "Class of failure -> requests sent again.", required=False),
+        *(
+            Column(f"latency_p{share}_ms", _D, f"So long took {share} % of the answers at most.", required=False)
+            for share in (50, 95, 99)
+        ),
+        Column("texts", MapType(_S, _ASKED), "State -> calls, tokens and cost in it.", required=False),
         Column("message", _S, "Reason of a failure.", required=False),
     ),
     key=("run_id", "job", "started_at"),

@@ -41,6 +41,7 @@ class Titles:
         positions: (titles, positions) whether who holds the position may have it.
         sexes: (titles, sexes) whether there is a word for the sex, and the title names no other.
         words: (titles, sexes) the word, or empty.
+        era: Of `codes.TITLE_ERAS`, or empty.
     """
 
     cbo: NDArray[np.str_]
@@ -54,6 +55,7 @@ class Titles:
     positions: Flags
     sexes: Flags
     words: NDArray[np.object_]
+    era: NDArray[np.str_]
 
 
 def of_rows(rows: pd.DataFrame, cod: tuple[str, ...]) -> Titles:
@@ -84,6 +86,7 @@ def of_rows(rows: pd.DataFrame, cod: tuple[str, ...]) -> Titles:
         positions=np.array([[position in names for position in codes.POSITIONS] for names in listed]),
         sexes=(words != "") & ~names_other,
         words=words,
+        era=rows["era"].fillna("").to_numpy(dtype=str),
     )
 
 
@@ -126,6 +129,11 @@ def raked(base: Array, tilt: Array, cod: Integers, women_of_cod: Array) -> Array
         by_sex = np.stack([np.bincount(cod, column, size) for column in table.T], axis=1)
         table = table * (split / np.maximum(by_sex, 1e-300))[cod]
     return table
+
+
+def past_factor(titles: Titles) -> Array:
+    """(titles,) times a title's weight in a job of former times: what is out of use was in use, the new was not."""
+    return np.select([titles.era == "past", titles.era == "new"], [1.0 / titles.factor, 0.0], 1.0)
 
 
 def age_ends(titles: Titles) -> Integers:

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from conf.prices import Prices
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -118,11 +120,28 @@ class Llm(_Section):
     read_timeout_seconds: float = Field(gt=0)
     deadline_seconds: float = Field(gt=0)
     max_tries: int = Field(ge=1)
+    retry_budget_share: float = Field(ge=0, le=1)
+    content_retries: int = Field(ge=0)
     max_rounds: int = Field(ge=1)
+    max_tokens_total: int = Field(ge=0)
     temperature: float = Field(ge=0, le=2)
     top_p: float = Field(gt=0, le=1)
     max_completion_tokens: int = Field(ge=16)
     reasoning_effort: Literal["low", "medium", "high"]
+    max_cost: float = Field(ge=0)
+    price_per_million_prompt_tokens: float = Field(ge=0)
+    price_per_million_cached_tokens: float = Field(ge=0)
+    price_per_million_completion_tokens: float = Field(ge=0)
+    metrics_port: int = Field(ge=0, le=65_535)
+
+    @model_validator(mode="after")
+    def _money_has_prices(self) -> Llm:
+        if self.max_cost and not (self.price_per_million_prompt_tokens and self.price_per_million_completion_tokens):
+            raise ValueError(
+                "max_cost needs price_per_million_prompt_tokens and price_per_million_completion_tokens; "
+                "without prices, cap max_tokens_total"
+            )
+        return self
 
     @field_validator("endpoints", mode="before")
     @classmethod
@@ -137,8 +156,17 @@ class Llm(_Section):
 
 
 class Journal(_Section):
+    folder: str
     fsync_seconds: float = Field(ge=0)
+    roll_seconds: float = Field(gt=0, le=60)
     roll_bytes: int = Field(ge=1024)
+
+    @field_validator("folder")
+    @classmethod
+    def _no_secret(cls, value: str) -> str:
+        if re.match(r"[^/]*://[^/]*:[^/]*@", value):  # not repeated in the message
+            raise ValueError("an address holds no user and password; they are read from the environment")
+        return value
 
 
 class Validate(_Section):
@@ -193,6 +221,7 @@ class Config(_Section):
     validation: Validate = Field(alias="validate")
     publish: Publish
     report: Report
+    prices: Prices
     sources: dict[str, SourceOverride] = Field(default_factory=dict)
 
     @field_validator("sources")
@@ -303,7 +332,7 @@ def load(
     Raises:
         SettingsError: An overlay cannot be read, or a key or value is not allowed; names where it was given.
     """
-    merged = tomllib.loads(text("base.toml"))
+    merged = tomllib.loads(text("base.toml")) | {"prices": tomllib.loads(text("prices.toml"))}
     origins: dict[str, str] = {}
     for overlay in overlays:
         _merge(merged, _read_overlay(overlay), f"{overlay}: ", origins)

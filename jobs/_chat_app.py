@@ -1,369 +1,307 @@
-"""The application of `povo serve`: a writer behind the HTTP protocol that vLLM speaks, with exact token counts."""
+"""The application of `povo serve`: a writer behind the HTTP protocol that vLLM speaks, and its faults.
+
+Its own figures, `/_stats`, are the judge of the client (requests that got no status at all count as 499):
+
+    chat_requests, requests_by_status, in_flight, peak_in_flight
+    answers_written    from here on an answer is paid; `answered` are those sent to the end, with status 200
+    answered_again     answers to a body that had one already: somebody would have paid twice; the rest are
+                       `distinct_answers`. `distinct_bodies` and `repeated_bodies` count requests, answered or not
+    abandoned          requests whose client went away before the answer was sent
+    faults_played      by name, such as `status 503` or `malformed english`; `queue full` where max_queued was reached;
+                       `down in flight`: requests that were cut when the endpoint went down
+    running, waiting   now and at their peak, as vLLM means them: requests in a slot, and in the queue for one
+    seconds            from the first request to the last answer
+    busy_slot_seconds  time that slots were taken; over `offered_slot_seconds` (slots x time) the share of capacity used
+    due_slot_seconds   the same, but by the time that latency and token speed asked for, not the server's own delays
+    cpu_seconds        of the server's process
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import json
-import socket
-import struct
 import time
-from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, ClassVar
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from email.utils import formatdate
+from time import monotonic
+from typing import Any
 
-import bpe_openai  # type: ignore[import-untyped]
-import jsonschema_rs
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-from uvicorn.protocols.http.h11_impl import H11Protocol
-
-from jobs._faults import SHAPES, Fault, FaultPlan
+from jobs._capacity import Capacity, Full
+from jobs._completions import MAX_MODEL_LEN, Completions, Refused
+from jobs._connections import Protocol, Server
+from jobs._counters import Counters
+from jobs._fault_plan import FaultPlan
+from jobs._faults import Bench, Fault
+from jobs._fixed_writer import fixed_writer
+from jobs._shapes import HTML, Writer, spoil_body
 
 MODEL = "povo-offline-writer"
-MAX_MODEL_LEN = 131_072  # that of gpt-oss
-FRAME_TOKENS = 60  # what the harmony format puts around a minimal prompt
-REMEMBERED = 64  # system messages and schemas: a run has two of each
+QUEUE_FULL = 503  # that of vLLM's --max-num-queued-reqs
+NO_STATUS = 499  # what nginx logs for a request that got no answer
+GARBAGE = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x00\xff\xfe\xfd" * 8  # begins as TLS does
+DRIP_PIECES = 50
+FOR_EVER = 1e6
 
-Messages = Sequence[Mapping[str, Any]]
-Writer = Callable[[Messages], Mapping[str, Any]]
-
-
-class _Refused(Exception):
-    """A request that gets an error in OpenAI's shape."""
-
-    def __init__(self, status: int, message: str, param: str | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.param = param
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = Sequence[tuple[bytes, bytes]]
+JSON: Headers = ((b"content-type", b"application/json"),)
 
 
-class Protocol(H11Protocol):
-    """uvicorn's own, which also remembers open connections, so that a fault can cut one."""
+class ChatApp:
+    """An ASGI application with the state of one server."""
 
-    open_transports: ClassVar[dict[tuple[str, int], asyncio.Transport]] = {}
+    def __init__(self, writer: Writer, model: str, max_model_len: int, bench: Bench) -> None:
+        self.completions = Completions(writer, model, max_model_len)
+        self.plan = FaultPlan(bench.faults, bench.seed)
+        self.capacity = Capacity(self.plan.slots_at(0.0))
+        self.counters = Counters(self.capacity)
+        self.tries: dict[int, int] = {}
+        self.server: Server | None = None
+        self._windows: set[asyncio.Task[None]] = set()
+        self._pages: Mapping[str, Callable[[], tuple[bytes, Headers]]] = {
+            "/v1/models": self._models,
+            "/health": lambda: (b"", ()),
+            "/metrics": self._metrics,
+            "/_stats": lambda: (encode(self.counters.stats()), JSON),
+        }
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        if self.client:
-            self.open_transports[self.client] = transport
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/v1/chat/completions" and scope["method"] == "POST":
+            await self._chat(scope, receive, send)
+        elif scope["path"] in self._pages and scope["method"] in ("GET", "HEAD"):
+            await _send(send, 200, *self._pages[scope["path"]]())
+        else:
+            status = 405 if scope["path"] in (*self._pages, "/v1/chat/completions") else 404
+            await _refuse(send, Refused(status, f"{scope['method']} {scope['path']} is nothing this server has."))
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        if self.client:
-            self.open_transports.pop(self.client, None)
-
-
-class _Server:
-    """The state of one server: counters, and what was seen before."""
-
-    def __init__(self, writer: Writer, model: str, max_model_len: int, plan: FaultPlan) -> None:
-        self.writer = writer
-        self.model = model
-        self.max_model_len = max_model_len
-        self.plan = plan
-        self.slots = asyncio.Semaphore(plan.slots) if plan.slots else None
-        self.encoding = bpe_openai.get_encoding("o200k_base")
-        self.system_tokens: OrderedDict[str, int] = OrderedDict()
-        self.validators: OrderedDict[str, Any] = OrderedDict()
-        self.running = self.waiting = self.peak_running = 0
-        self.chat_requests = self.repeated_bodies = self.answered_again = 0
-        self.prompt_tokens = self.generation_tokens = 0
-        self.statuses: Counter[str] = Counter()
-        self.finished: Counter[str] = Counter({"stop": 0, "length": 0})
-        # 64-bit hash of every body -> was it answered; 20,000 records take about 4 MB.
-        self.bodies: dict[int, bool] = {}
-
-    async def chat(self, request: Request) -> Response:
-        body = await request.body()
-        self.chat_requests += 1
-        digest = int.from_bytes(hashlib.blake2b(body, digest_size=8).digest(), "big")
-        self.repeated_bodies += digest in self.bodies
-        self.bodies.setdefault(digest, False)
-        faults = self.plan.hits(self.chat_requests, digest)
+    async def _chat(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _body(receive)
+        if body is None:
+            return
+        digest = _hash(body)
+        is_first = self.counters.first_request is None
+        self.counters.arrive(digest, monotonic())
+        if is_first:
+            self._set_timers()
+        connection: Protocol = scope["connection"]
+        connection.working = asyncio.current_task()
+        status = NO_STATUS
         try:
-            async with self._turn():
-                response = await self._answer(request, body, digest, faults)
-        except _Refused as refusal:
-            response = _error(refusal)
-        self.statuses[str(response.status_code)] += 1
-        return response
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        if self.slots:
-            self.waiting += 1
-            try:
-                await self.slots.acquire()
-            finally:
-                self.waiting -= 1
-        self.running += 1
-        self.peak_running = max(self.peak_running, self.running)
-        try:
-            yield
+            status = await self._serve(scope, send, body, digest)
+        except Refused as refusal:
+            status = refusal.status
+            await _refuse(send, refusal)
+        except Full as full:
+            self.counters.faults["queue full"] += 1
+            status = full.slots.status or QUEUE_FULL
+            await _send(send, status, *_page(full.slots, status, "The queue of this server is full."))
+        except asyncio.CancelledError:
+            if connection.is_reset:
+                self.counters.faults["down in flight"] += 1
+            elif connection.is_lost:
+                self.counters.abandoned += 1
+            else:  # the server ends
+                await connection.cut()
+        except Exception:
+            status = 500  # what uvicorn makes of it
+            raise
         finally:
-            self.running -= 1
-            if self.slots:
-                self.slots.release()
+            connection.working = None
+            self.counters.end(status, monotonic())
 
-    async def _answer(self, request: Request, body: bytes, digest: int, faults: Sequence[Fault]) -> Response:
-        for fault in faults:
-            if fault.kind == "latency":
-                await asyncio.sleep(fault.seconds or 0.0)
-            elif fault.kind == "reset":
-                await _cut(request)
-                return Response(status_code=499)
-            elif fault.kind == "status":
-                failure = _error(_Refused(fault.status or 500, "fault: the server was told to fail"))
-                if fault.retry_after is not None:
-                    failure.headers["Retry-After"] = fault.retry_after
-                return failure
-        asked = _parse(body)
-        shape = next((fault.shape for fault in faults if fault.kind == "malformed"), None)
-        payload = self._complete(asked, digest, shape)
-        self.answered_again += self.bodies[digest]
-        self.bodies[digest] = True
-        return _json(payload)
+    async def _serve(self, scope: Scope, send: Send, body: bytes, digest: int) -> int:
+        """Meet the faults of this request, or answer it; gives the status that went out."""
+        request = next((_hash(value) for name, value in scope["headers"] if name == b"x-request-id"), digest)
+        tries = self.tries.get(request, 0)
+        if self.plan.faults:
+            self.tries[request] = tries + 1
+        seconds = self._seconds()
+        hits = self.plan.hits(self.counters.requests, digest, request=request, tries=tries, seconds=seconds)
+        fault = next((fault for fault in hits if fault.kind != "latency"), None)
+        if fault is not None:
+            status = await self._fail(fault, scope["connection"], send)
+            if status is not None:
+                return status
+        delay = sum(self.plan.seconds_of(hit, request, tries) for hit in hits if hit.kind == "latency")
+        payload = await self._write(body, digest, fault, delay)
+        await self._deliver(payload, fault, scope["connection"], send)
+        return NO_STATUS if fault is not None and fault.kind == "reset" else 200
 
-    def _complete(self, asked: Mapping[str, Any], digest: int, shape: str | None) -> dict[str, Any]:
-        """The answer of vLLM, field by field. Writing a text takes less than a millisecond: no thread is worth it."""
-        if asked.get("model") != self.model:
-            raise _Refused(404, f"The model `{asked.get('model')}` does not exist.", "model")
-        messages = _messages(asked)
-        limit = _token_limit(asked)
-        schema = _schema(asked)
-        validator = None if schema is None else self._validator(schema)
-        prompt_tokens, cached_tokens = self._prompt_tokens(messages)
-        if prompt_tokens >= self.max_model_len:
-            raise _Refused(
-                400,
-                f"This model's maximum context length is {self.max_model_len} tokens. However, your prompt has "
-                f"{prompt_tokens} tokens. Please reduce its length.",
-                "messages",
-            )
-        answer = self.writer(messages)
-        if validator is not None:
-            fault = next(validator.iter_errors(answer), None)
-            if fault is not None:
-                raise _Refused(
-                    400, f"the offline writer cannot answer in this schema: {fault.message}", "response_format"
-                )
-        content: str | None = json.dumps(answer, ensure_ascii=False)
-        finish_reason = "stop"
-        if shape is not None:
-            content, finish_reason = SHAPES[shape](answer, content or "", messages[-1]["content"])
-        tokens = self.encoding.encode_ordinary(content or "")
-        if limit is not None and len(tokens) > limit:
-            content, finish_reason, tokens = self.encoding.decode(tokens[:limit]), "length", tokens[:limit]
-        self.prompt_tokens += prompt_tokens
-        self.generation_tokens += len(tokens)
-        self.finished[finish_reason] += 1
-        message = {
-            "role": "assistant",
-            "content": content,
-            "refusal": None,
-            "annotations": None,
-            "audio": None,
-            "function_call": None,
-            "reasoning": None,
-        }
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason}
-        return {
-            "id": f"chatcmpl-{digest:016x}",
-            "object": "chat.completion",
-            "created": int(time.time()),
-            "model": self.model,
-            "choices": [{**choice, "stop_reason": None, "token_ids": None}],
-            "service_tier": None,
-            "system_fingerprint": None,
-            "usage": {
-                "prompt_tokens": prompt_tokens,
-                "total_tokens": prompt_tokens + len(tokens),
-                "completion_tokens": len(tokens),
-                "prompt_tokens_details": {"cached_tokens": cached_tokens},
-            },
-            "prompt_logprobs": None,
-            "kv_transfer_params": None,
-        }
+    async def _fail(self, fault: Fault, connection: Protocol, send: Send) -> int | None:
+        """Play a fault that lets no answer be written; None if it is another."""
+        if fault.kind == "status":
+            self.counters.faults[fault.name] += 1
+            status = fault.status or 500
+            await _send(send, status, *_page(fault, status, "fault: the server was told to fail"))
+            return status
+        if fault.kind not in ("reset", "garbage", "hang") or fault.after_share:
+            return None
+        self.counters.faults[fault.name] += 1
+        if fault.kind == "hang":
+            connection.is_stuck = True
+            await asyncio.sleep(FOR_EVER if fault.seconds is None else fault.seconds)  # cancelled when the client goes
+            await connection.close()
+        elif fault.kind == "garbage":
+            connection.transport.write(GARBAGE)
+            await connection.close()
+        else:
+            await connection.cut()
+        return NO_STATUS
 
-    def _prompt_tokens(self, messages: Messages) -> tuple[int, int]:
-        """Tokens of the prompt, and how many of them a prefix cache would have: the system message seen before."""
-        total, cached = FRAME_TOKENS, 0
-        for message in messages:
-            text = message["content"]
-            if message["role"] != "system":
-                total += len(self.encoding.encode_ordinary(text))
-            elif text in self.system_tokens:
-                total += self.system_tokens[text]
-                cached += self.system_tokens[text]
-            else:
-                total += _remember(self.system_tokens, text, len(self.encoding.encode_ordinary(text)))
-        return total, cached
-
-    def _validator(self, schema: dict[str, Any]) -> Any:
-        text = json.dumps(schema)
-        if text in self.validators:
-            return self.validators[text]
+    async def _write(self, body: bytes, digest: int, fault: Fault | None, delay: float) -> bytes:
+        """Work on a request in a slot for as long as it takes."""
+        shape = fault.shape if fault else None
+        await self.capacity.enter(monotonic())
         try:
-            return _remember(self.validators, text, jsonschema_rs.validator_for(schema, retriever=_no_retrieval))
-        except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
-            raise _Refused(400, f"Invalid JSON schema: {error}"[:400], "response_format") from error
+            begun = monotonic()
+            completion = self.completions.complete(body, digest, shape)
+            over = begun + delay
+            speed = self.plan.tokens_at(self._seconds())
+            if speed:
+                over = max(over, self.capacity.reserve(completion.usage["completion_tokens"], speed, begun))
+            if over > begun:
+                await asyncio.sleep(over - monotonic())
+            self.counters.write(digest, completion.usage, completion.finish_reason, over - begun)
+        finally:
+            self.capacity.leave(monotonic())
+        return spoil_body(shape, completion.payload, encode)
 
-    async def models(self, request: Request) -> Response:
-        card = {
-            "id": self.model,
-            "object": "model",
-            "created": 0,
-            "owned_by": "povo",
-            "root": self.model,
-            "parent": None,
-        }
-        return _json({"object": "list", "data": [{**card, "max_model_len": self.max_model_len, "permission": []}]})
+    async def _deliver(self, payload: bytes, fault: Fault | None, connection: Protocol, send: Send) -> None:
+        if fault is None:
+            await _send(send, 200, payload, JSON)
+            return
+        self.counters.faults[fault.name] += 1
+        if fault.kind == "malformed":
+            is_page = fault.shape == "html_body"
+            await _send(send, 200, payload, ((b"content-type", b"text/html"),) if is_page else JSON)
+            return
+        await send(_start(200, payload, JSON))
+        if fault.kind == "drip":
+            connection.is_stuck = True
+            size = -(-len(payload) // DRIP_PIECES)
+            for begin in range(0, len(payload), size):
+                await asyncio.sleep((fault.seconds or 0.0) / DRIP_PIECES)
+                part, more = payload[begin : begin + size], begin + size < len(payload)
+                await send({"type": "http.response.body", "body": part, "more_body": more})
+            connection.is_stuck = False
+        else:
+            part = payload[: int(len(payload) * fault.after_share)]
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+            await asyncio.sleep(0.02)  # until the part is on the wire: a reset drops what is not
+            await connection.cut()
 
-    async def health(self, request: Request) -> Response:
-        return Response(status_code=200)
+    def _seconds(self) -> float:
+        """Since the first request."""
+        first = self.counters.first_request
+        return 0.0 if first is None else monotonic() - first
 
-    async def metrics(self, request: Request) -> Response:
-        figures: list[tuple[str, str, dict[str, str], int]] = [
-            ("vllm:num_requests_running", "gauge", {}, self.running),
-            ("vllm:num_requests_waiting", "gauge", {}, self.waiting),
-            ("vllm:prompt_tokens_total", "counter", {}, self.prompt_tokens),
-            ("vllm:generation_tokens_total", "counter", {}, self.generation_tokens),
-            *(
-                ("vllm:request_success_total", "counter", {"finished_reason": reason}, count)
-                for reason, count in sorted(self.finished.items())
-            ),
-            ("povo:chat_requests_total", "counter", {}, self.chat_requests),
-        ]
-        lines: list[str] = []
-        for name, kind, labels, value in figures:
-            if f"# TYPE {name} {kind}" not in lines:
-                lines.append(f"# TYPE {name} {kind}")
-            pairs = ",".join(f'{key}="{text}"' for key, text in {"model_name": self.model, **labels}.items())
-            lines.append(f"{name}{{{pairs}}} {value}")
-        return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+    def _set_timers(self) -> None:
+        """Have everything done that is due at a time after the first request."""
+        loop = asyncio.get_running_loop()
+        for fault in self.plan.of_kind("slots"):
+            for moment in (fault.from_seconds, fault.until_seconds):
+                if moment:  # a little later, so that the time has come by any clock
+                    loop.call_later(moment + 0.002, self._change_slots)
+        # The set keeps them: a loop holds its tasks by weak references only.
+        self._windows = {loop.create_task(self._be_down(fault)) for fault in self.plan.of_kind("down")}
 
-    async def stats(self, request: Request) -> Response:
-        """What tests count: `answered_again` are answers that somebody would have paid for twice."""
-        return _json(
-            {
-                "chat_requests": self.chat_requests,
-                "requests_by_status": dict(self.statuses),
-                "distinct_bodies": len(self.bodies),
-                "repeated_bodies": self.repeated_bodies,
-                "answered_again": self.answered_again,
-                "prompt_tokens": self.prompt_tokens,
-                "completion_tokens": self.generation_tokens,
-                "peak_running": self.peak_running,
-            }
-        )
+    def _change_slots(self) -> None:
+        self.capacity.change(self.plan.slots_at(self._seconds()), monotonic())
+
+    async def _be_down(self, fault: Fault) -> None:
+        if self.server is None:
+            raise RuntimeError("a down needs the server of jobs.serve")
+        await asyncio.sleep(fault.from_seconds)
+        self.counters.faults[fault.name] += 1
+        await self.server.go_down()
+        await asyncio.sleep((fault.until_seconds or 0.0) - fault.from_seconds)
+        await self.server.come_back()
+
+    def _models(self) -> tuple[bytes, Headers]:
+        model = self.completions.model
+        card = {"id": model, "object": "model", "created": 0, "owned_by": "povo", "root": model, "parent": None}
+        card = {**card, "max_model_len": self.completions.max_model_len, "permission": []}
+        return encode({"object": "list", "data": [card]}), JSON
+
+    def _metrics(self) -> tuple[bytes, Headers]:
+        text = self.counters.prometheus(self.completions.model)
+        return text.encode(), ((b"content-type", b"text/plain; version=0.0.4"),)
 
 
 def app(
-    writer: Writer, *, model: str = MODEL, max_model_len: int = MAX_MODEL_LEN, faults: Sequence[Fault] = ()
-) -> Starlette:
+    writer: Writer, *, model: str = MODEL, max_model_len: int = MAX_MODEL_LEN, faults: Bench | Sequence[Fault] = ()
+) -> ChatApp:
     """The application; `writer` makes the answer object of a list of messages."""
-    server = _Server(writer, model, max_model_len, FaultPlan(tuple(faults)))
-    return Starlette(
-        routes=[
-            Route("/v1/chat/completions", server.chat, methods=["POST"]),
-            Route("/v1/models", server.models),
-            Route("/health", server.health),
-            Route("/metrics", server.metrics),
-            Route("/_stats", server.stats),
-        ]
-    )
+    bench = faults if isinstance(faults, Bench) else Bench(tuple(faults))
+    if bench.answer_bytes is not None:
+        writer = fixed_writer(bench.answer_bytes)
+    return ChatApp(writer, bench.model or model, max_model_len, bench)
 
 
-async def _cut(request: Request) -> None:
-    """End the connection with a reset and not one byte of an answer."""
-    transport = Protocol.open_transports.get((request.client.host, request.client.port)) if request.client else None
-    if transport is None:
-        raise RuntimeError("a reset needs the server of jobs.serve, which knows its connections")
-    linger_zero = struct.pack("ii", 1, 0)
-    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_zero)
-    transport.abort()
-    await asyncio.sleep(0.01)  # until the server knows: what is sent to a lost connection is dropped
-
-
-def _parse(body: bytes) -> Mapping[str, Any]:
-    try:
-        asked = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise _Refused(400, f"There was an error parsing the body: {error}") from error
-    if not isinstance(asked, dict):
-        raise _Refused(400, "The body must be a JSON object.")
-    if asked.get("stream"):
-        raise _Refused(400, "This server does not stream.", "stream")
-    if asked.get("n") not in (None, 1):
-        raise _Refused(400, "This server gives one choice a request.", "n")
-    return asked
-
-
-def _messages(asked: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The messages with their text joined, whether it came as a string or as OpenAI's list of parts."""
-    messages = []
-    given = asked.get("messages")
-    for message in given if isinstance(given, list) else []:
-        content = message.get("content") if isinstance(message, dict) else None
-        if isinstance(content, list):
-            parts = [part.get("text") for part in content if isinstance(part, dict)]
-            texts = [part for part in parts if isinstance(part, str)]
-            content = "".join(texts) if len(texts) == len(content) else None
-        if not isinstance(content, str) or not isinstance(message.get("role"), str):
-            raise _Refused(400, "Each of messages needs a role and a content of text.", "messages")
-        messages.append({"role": message["role"], "content": content})
-    if not messages:
-        raise _Refused(400, "messages must be a list with at least one message.", "messages")
-    return messages
-
-
-def _token_limit(asked: Mapping[str, Any]) -> int | None:
-    for key in ("max_completion_tokens", "max_tokens"):
-        limit = asked.get(key)
-        if limit is not None:
-            if type(limit) is not int or limit < 1:
-                raise _Refused(400, f"{key} must be at least 1, got {limit}.", key)
-            return limit
-    return None
-
-
-def _schema(asked: Mapping[str, Any]) -> dict[str, Any] | None:
-    wanted = asked.get("response_format") or {"type": "text"}
-    kind = wanted.get("type") if isinstance(wanted, dict) else None
-    if kind in ("text", "json_object"):
-        return None
-    schema = (wanted.get("json_schema") or {}).get("schema") if kind == "json_schema" else None
-    if not isinstance(schema, dict):
-        raise _Refused(
-            400, "response_format must be text, json_object or json_schema with a schema.", "response_format"
-        )
-    return schema
-
-
-def _no_retrieval(uri: str) -> Any:
-    raise ValueError(f"the schema refers to {uri}, which is not fetched")
-
-
-def _remember(memory: OrderedDict[str, Any], key: str, value: Any) -> Any:
-    memory[key] = value
-    if len(memory) > REMEMBERED:
-        memory.popitem(last=False)
-    return value
-
-
-def _json(payload: Mapping[str, Any], status: int = 200) -> Response:
+def encode(payload: Mapping[str, Any]) -> bytes:
+    """JSON as servers send it."""
     # json.dumps by default escapes what is not ASCII, which costs bytes and says the same.
-    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
-    return Response(text.encode("utf-8", "replace"), status_code=status, media_type="application/json")
+    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def _error(refusal: _Refused) -> Response:
+def _hash(data: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body; None if the client went away in the middle of it."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _start(status: int, body: bytes, headers: Headers) -> Message:
+    length = (b"content-length", str(len(body)).encode())
+    return {"type": "http.response.start", "status": status, "headers": [*headers, length]}
+
+
+async def _send(send: Send, status: int, body: bytes, headers: Headers = ()) -> None:
+    await send(_start(status, body, headers))
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _refuse(send: Send, refusal: Refused) -> None:
+    await _send(send, refusal.status, encode({"error": _error(refusal)}), JSON)
+
+
+def _error(refusal: Refused) -> dict[str, Any]:
     kind = {400: "BadRequestError", 401: "AuthenticationError", 404: "NotFoundError", 429: "RateLimitError"}.get(
         refusal.status, "InternalServerError" if refusal.status >= 500 else "BadRequestError"
     )
-    error = {"message": str(refusal), "type": kind, "param": refusal.param, "code": refusal.status}
-    return _json({"error": error}, refusal.status)
+    return {"message": str(refusal), "type": kind, "param": refusal.param, "code": refusal.status}
+
+
+def _page(fault: Fault, status: int, message: str) -> tuple[bytes, Headers]:
+    """Body and headers of a failure that a fault asks for."""
+    error = _error(Refused(status, message))
+    headers: list[tuple[bytes, bytes]] = list(JSON)
+    if fault.page == "html":
+        body, headers = HTML.format(status=status).encode(), [(b"content-type", b"text/html")]
+    elif fault.page == "empty":
+        body, headers = b"", []
+    elif fault.page == "flat":
+        body = encode({"object": "error", **error})
+    elif fault.page == "context":
+        said = "This model's maximum context length is 4096 tokens. However, you requested 5021 tokens."
+        body = encode({"error": {**error, "message": said, "param": "messages"}})
+    else:
+        body = encode({"error": error})
+    if fault.retry_after is not None:
+        headers.append((b"retry-after", fault.retry_after.encode("latin-1", "replace")))
+    if fault.retry_after_date is not None:
+        headers.append((b"retry-after", formatdate(time.time() + fault.retry_after_date, usegmt=True).encode()))
+    return body, headers

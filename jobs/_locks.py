@@ -38,6 +38,11 @@ def is_over(data_dir: Path, other: str) -> bool:
     return True
 
 
+def is_known(data_dir: Path, other: str) -> bool:
+    """Whether a run, by its id in a journal file's name, works or worked on this data folder."""
+    return other == journal_name(_RUN_ID) or (data_dir / "locks" / f"run-{other}.lock").exists()
+
+
 def journal_name(run: str) -> str:
     """The run id as it stands in names of journal files, where a dash parts the fields."""
     return run.replace("-", "_")

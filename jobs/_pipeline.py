@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from census.errors import IncompleteError, ModelError, QualityGateError
 from conf.settings import STAGES, Config
-from jobs import _history, _runlog
+from jobs import _history, _journal, _runlog
 from jobs._runlog import RunReport
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,8 @@ def run(
     """
     reports = []
     stages = STAGES[STAGES.index(first) : STAGES.index(last) + 1]
+    if "write_text" in stages:
+        _journal.require_writable(config)  # said before the stages ahead of it have taken their time
     for stage in stages:
         if stage == "validate" and "write_text" in stages:
             continue

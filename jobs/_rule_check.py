@@ -55,6 +55,14 @@ TITLE_RULES = (
         _REVIEWED,
     ),
     TitleRule(
+        "no_former_title_below_its_schooling",
+        "former_occupation_title",
+        f"{_LEVEL % 'education_level'} < former_level",
+        "education_level is below what every title of that name asks for",
+        "Who once was a reporter or a physician had the schooling for it.",
+        _REVIEWED,
+    ),
+    TitleRule(
         "no_title_outside_its_ages",
         "occupation_title",
         "age_years < min_age_years OR age_years > max_age_years",
@@ -131,14 +139,25 @@ def check(spark: SparkSession, config: Config, people: DataFrame) -> Found:
 
 
 def with_titles(spark: SparkSession, config: Config, people: DataFrame) -> DataFrame:
-    """Persons with what their title asks for, and whether their base group holds a trade of a MEI."""
+    """Persons with what their title asks for, their former one (of several of a name, the least), and the MEI's trades.
+
+    Adds `min_education_level` and the other requirements, `former_level` (place in the code book, from 1) and `mei_cod`
+    (null where the base group holds no trade of a MEI).
+    """
     known = _storage.read(spark, config.data_dir, tables.OCCUPATION)
     asked = known.select(
         "occupation_cbo", "min_education_level", "min_age_years", "max_age_years", "positions", "only_sex"
     ).distinct()
     trades = _storage.read(spark, config.data_dir, tables.MEI_TRADE)
     trades = trades.select("occupation_cod", F.col("occupation_cod").alias("mei_cod")).distinct()
-    return people.join(F.broadcast(asked), "occupation_cbo", "left").join(F.broadcast(trades), "occupation_cod", "left")
+    words = F.explode(F.array("title_feminine", "title_masculine")).alias("former_occupation_title")
+    level = F.expr(_LEVEL % "min_education_level").alias("level")
+    former = known.select(words, level).groupBy("former_occupation_title").agg(F.min("level").alias("former_level"))
+    return (
+        people.join(F.broadcast(asked), "occupation_cbo", "left")
+        .join(F.broadcast(trades), "occupation_cod", "left")
+        .join(F.broadcast(former), "former_occupation_title", "left")
+    )
 
 
 def count(people: DataFrame, checked: tuple[Rule, ...]) -> Found:

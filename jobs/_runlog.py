@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -42,6 +42,7 @@ class RunReport:
     """What a stage did. `todo` are the states with work; empty: nothing changed.
 
     Attributes:
+        asking: Further columns of the stage's row, by stages that ask a model.
         opening: The writing of the stage's row, which goes on while the stage begins to read.
     """
 
@@ -54,6 +55,7 @@ class RunReport:
     seconds: float = 0.0
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    asking: dict[str, object] = field(default_factory=dict)
     warning: str | None = None
     opening: Future[None] | None = None
 
@@ -133,14 +135,22 @@ def stage(
 
 @contextmanager
 def aside(
-    spark: SparkSession, config: Config, job: str, *, beside: str, reads: Sequence[Table] = ()
+    spark: SparkSession,
+    config: Config,
+    job: str,
+    *,
+    beside: str,
+    reads: Sequence[Table] = (),
+    ufs: Sequence[str] = (_states.NATIONAL,),
 ) -> Iterator[RunReport]:
-    """The row and the lock of national work that is no stage of the road: it is done whenever it is asked for.
+    """The row and the locks of work that is no stage of the road: it is done whenever it is asked for.
 
     Args:
-        beside: The stage whose national settings and fingerprint it goes by.
+        beside: The stage whose settings and fingerprint it goes by.
+        ufs: States of `config.run.ufs`; by default the work is national.
     """
-    digests = {_states.NATIONAL: _states.fingerprints(config)[beside][_states.NATIONAL]}
+    road = _states.fingerprints(config)[beside]
+    digests = {uf: road[uf] for uf in ufs}
     row = _opened(config, job, digests, reads, settings_of=beside)
     report = RunReport(job, tuple(digests), (), {})
     with _recorded(spark, config, row, report, time.monotonic()):
@@ -221,6 +231,7 @@ def _close(
         "prompt_tokens": report.prompt_tokens,
         "completion_tokens": report.completion_tokens,
         "message": message and message[:2000],
+        **report.asking,
     }
     try:
         _write(spark, data_dir, closed)

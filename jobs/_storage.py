@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 from census.errors import ConfigError, SchemaError
 from census.tables import Table
 
-FORMAT = 6  # raised when a table's columns change so that an older data folder cannot be read
+FORMAT = 7  # raised when a table's columns change so that an older data folder cannot be read
 _FORMAT_FILE = "povo-format.json"
 _COMMIT_TRIES = 5
 _SKIPPING_COLUMNS = 4
@@ -47,18 +47,26 @@ def prepare(data_dir: Path) -> None:
         raise ConfigError(f"The data folder {data_dir} cannot be written: {error.strerror}.") from error
 
 
+def has_tables(data_dir: Path) -> bool:
+    """Whether the folder holds tables of ours; makes nothing.
+
+    Raises:
+        ConfigError: It holds tables of another format, or files that Povo did not write.
+    """
+    try:
+        return _is_ours(data_dir) and (data_dir / "tables").is_dir()
+    except OSError as error:
+        raise ConfigError(f"The data folder {data_dir} cannot be read: {error.strerror}.") from error
+
+
 def require_tables(data_dir: Path) -> None:
     """Check that the folder holds tables; makes nothing.
 
     Raises:
         ConfigError: It does not, or holds tables of another format, or files that Povo did not write.
     """
-    try:
-        if _is_ours(data_dir) and (data_dir / "tables").is_dir():
-            return
-    except OSError as error:
-        raise ConfigError(f"The data folder {data_dir} cannot be read: {error.strerror}.") from error
-    raise ConfigError(f"{data_dir} holds no tables yet: `povo run` makes them, --data names another folder.")
+    if not has_tables(data_dir):
+        raise ConfigError(f"{data_dir} holds no tables yet: `povo run` makes them, --data names another folder.")
 
 
 def _is_ours(data_dir: Path) -> bool:

@@ -13,6 +13,7 @@ from udfs import alias
 from udfs.titles import TitleLaws
 
 Array = NDArray[np.float64]
+_COHORTS = 2  # jobs of today's titles, and jobs of who is old now
 _SEXES, _LEVELS, _POSITIONS = len(codes.SEXES), len(codes.EDUCATION_LEVELS), len(codes.POSITIONS)
 
 
@@ -103,11 +104,15 @@ _Law = tuple[NDArray[np.int64], Array]  # rows of the titles, and their weights
 def _laws(
     known: titles.Titles, weights: Array, allowed: NDArray[np.bool_], cods: int
 ) -> tuple[list[_Law], NDArray[np.int32], NDArray[np.int32]]:
-    """Laws, the law of every cell, and that of every cell of a job that is over. Cells with the same law share it."""
+    """Laws, the law of every cell, and that of every cell of a job that is over. Cells with the same law share it.
+
+    A job that is over asks for the schooling that its title asks for; where that closes a base group its law is -1.
+    """
     formal = np.isin(codes.POSITIONS, titles.FORMAL_POSITIONS).astype(np.int64)
     ages = allowed.shape[-1]
     cells = np.full((cods, _SEXES, _LEVELS * _POSITIONS * ages), -1, dtype=np.int32)
-    former = np.full((cods, _SEXES, _LEVELS), -1, dtype=np.int32)
+    former = np.full((cods, _SEXES, _COHORTS * _LEVELS), -1, dtype=np.int32)
+    of_old = titles.past_factor(known)
     schooled = np.arange(_LEVELS) >= known.min_level[:, None]
     laws: list[_Law] = []
     starts = np.searchsorted(known.cod, np.arange(cods + 1))
@@ -116,11 +121,10 @@ def _laws(
         for sex in range(_SEXES):
             of_position = weights[formal][:, rows, sex].T  # (titles, positions)
             table = allowed[rows] * of_position[:, None, :, None]
-            past = schooled[rows] * weights[1, rows, sex][:, None]
-            # Where schooling closes all titles of an old job, those that ask for the least stay.
-            least = weights[1, rows, sex] * (known.min_level[rows] == known.min_level[rows].min())
-            past = np.where(past.sum(axis=0) > 0, past, least[:, None])
-            flat = np.concatenate([table.reshape(len(rows), -1), past], axis=1)
+            recent = schooled[rows] * weights[1, rows, sex][:, None]
+            old = recent * of_old[rows, None]
+            old = np.where(old.sum(axis=0) > 0, old, recent)
+            flat = np.concatenate([table.reshape(len(rows), -1), recent, old], axis=1)
             distinct, place = np.unique(flat, axis=1, return_inverse=True)
             number = np.full(distinct.shape[1], -1, dtype=np.int32)
             for i in np.flatnonzero(distinct.sum(axis=0) > 0):

@@ -1,7 +1,8 @@
 """Serve: the offline writer as a server on the loopback address, until Ctrl-C.
 
 The laptop run takes the same road as the cluster, with this server at its end; its texts are labelled with the name of
-the writer. With faults switched on (`jobs/_faults.py`), it is the test bench of the client.
+the writer. With faults switched on, it is the test bench of the client: `jobs/_faults.py` says what a faults file may
+hold, `jobs/_chat_app.py` what the server counts.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -18,13 +18,13 @@ from pathlib import Path
 from types import FrameType
 
 import uvicorn
-from starlette.applications import Starlette
 
-from census.errors import ConfigError, PovoError
-from jobs._chat_app import Protocol, Writer, app
+from census.errors import PovoError
+from jobs._chat_app import ChatApp, app
+from jobs._connections import Protocol, Server, listen
 from jobs._faults import read_faults
+from jobs._shapes import Writer
 
-BACKLOG = 2048  # connections that may wait: a task opens hundreds at once
 POLL_SECONDS = 0.25  # how soon a dead parent is noticed
 
 
@@ -40,7 +40,7 @@ def serve(
     Args:
         port: 0 takes a free one.
         host: Any other address than the loopback one opens the server to the network.
-        faults: A faults file.
+        faults: A faults file; `all` is the packaged one.
         parent_pid: The server ends when this process does.
         writer: Makes the answers; the offline writer by default.
     """
@@ -64,35 +64,25 @@ def serve(
         server.run(sockets=[listener])
 
 
-def server_of(application: Starlette) -> uvicorn.Server:
+def server_of(application: ChatApp) -> Server:
     """A server that can run in any thread, on the sockets given to its `run`; ends when `should_exit` is set."""
-    return uvicorn.Server(
+    server = Server(
         uvicorn.Config(
             application,
             http=Protocol,
+            loop="auto",  # uvloop where there is one
             ws="none",
             lifespan="off",
+            interface="asgi3",
             log_level="warning",
             access_log=False,
+            proxy_headers=False,
             timeout_keep_alive=75,  # longer than a client's pauses, so that sockets are not closed under it
             timeout_graceful_shutdown=5,
         )
     )
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that takes connections already, so that nobody who knows its port comes too early."""
-    # With the protocol named, asyncio switches Nagle's algorithm off; without, every answer waits 40 ms for an ACK.
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise ConfigError(f"no server can listen on {host}:{port} ({error}): choose another --port") from error
-    return listener
+    application.server = server
+    return server
 
 
 def _end_with(parent_pid: int, server: uvicorn.Server) -> None:
@@ -119,7 +109,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m jobs.serve", description="The offline writer behind HTTP.")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free port")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
-    parser.add_argument("--faults", type=Path, default=None, help="a TOML file of faults to play")
+    parser.add_argument(
+        "--faults", type=Path, default=None, help="a TOML file of faults to play; all: the packaged one"
+    )
     parser.add_argument("--parent-pid", type=int, default=None, help="end when this process ends")
     options = parser.parse_args(argv)
     try:

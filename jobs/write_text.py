@@ -10,29 +10,42 @@ from __future__ import annotations
 import math
 import os
 import sys
-import threading
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 from pyspark import TaskContext
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from census import tables
-from census.errors import ConfigError, ModelError
+from census.errors import ConfigError, ModelError, PovoError
 from conf.settings import Config
-from jobs import _cli, _journal, _locks, _runlog, _server_process, _states, _text_inputs
+from jobs import (
+    _cli,
+    _journal,
+    _locks,
+    _runlog,
+    _server_process,
+    _spending,
+    _states,
+    _storage,
+    _text_inputs,
+    _text_metrics,
+)
 from jobs._runlog import RunReport
-from udfs.answers import Answer, Requests, Walker
+from jobs._text_progress import QUANTILES, FigureFiles, LiveLine, Sums, Watcher, tokens_before
+from udfs.answers import Answer, Requests, Walk, Walker
 from udfs.client import ChatClient, ClientSettings, check_model
 from udfs.hints import Hints
-from udfs.journal import JournalWriter, journal_files
+from udfs.journal import JournalWriter, LineCounter, StoredAnswers, journal_files, mark, require_shared
 from udfs.parsing import Bounds
-from udfs.writing import KnownAnswer, Labels, PendingCall, PendingRecord, RenderedCall, write_partition
+from udfs.storage import open_folder
+from udfs.task_figures import TaskFigures, figures_name
+from udfs.writing import Labels, PendingRecord, TaskLimits, write_partition
 
 _OUTCOME = (
     "uf string, status string, reason string, "
@@ -52,9 +65,10 @@ class Asking:
     hints: Hints
     journal: str
     fsync_seconds: float
+    roll_seconds: float
     roll_bytes: int
     run_id: str
-    threads: int
+    limits: TaskLimits
 
 
 def run(spark: SparkSession, config: Config) -> RunReport:
@@ -69,6 +83,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
         if not report.todo:
             return report
         _text_inputs.require_adults(config)
+        _journal.require_writable(config)
         recovered = _journal.merge(spark, config)
         if recovered:
             report.progress(f"{recovered:,} answers of an earlier run recovered from the journal")
@@ -88,7 +103,12 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
         raise ConfigError(
             "spark.speculation must be off while texts are written: a speculative twin pays for every token again."
         )
-    tasks = llm.tasks or spark.sparkContext.defaultParallelism
+    require_retries(spark.sparkContext.master, int(spark.conf.get("spark.task.maxFailures", "4") or 4))
+    most_tasks = llm.tasks or spark.sparkContext.defaultParallelism
+    prices = _spending.prices_of(llm)
+    allowance = _spending.Allowance(llm.max_tokens_total, llm.max_cost, prices, *_spent(spark, config))
+    if allowance.is_spent():
+        raise ModelError(f"write_text: {allowance.told(config.prices.currency)}, so nothing more is asked. {_GO_ON}")
     asking = Asking(
         client={
             "endpoints": endpoints,
@@ -97,6 +117,7 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
             "read_timeout_seconds": llm.read_timeout_seconds,
             "deadline_seconds": llm.deadline_seconds,
             "max_tries": llm.max_tries,
+            "retry_budget_share": llm.retry_budget_share,
             "ca_bundle": llm.ca_bundle,
         },
         api_key_env=llm.api_key_env,
@@ -105,25 +126,50 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
         hints=_text_inputs.hints(spark, config),
         journal=str(_journal.folder(config)),
         fsync_seconds=config.journal.fsync_seconds,
+        roll_seconds=config.journal.roll_seconds,
         roll_bytes=config.journal.roll_bytes,
         run_id=_locks.run_id(),
-        threads=max(math.ceil(llm.max_in_flight / tasks), 1),
+        limits=TaskLimits(in_flight=max(math.ceil(llm.max_in_flight / most_tasks), 1)),
     )
     check_model(_client_settings(asking))
     report.require_row()
+    watcher = _watcher(spark, config, report, prices)
+    passes: list[list[Row]] = []
+    try:
+        with _text_metrics.endpoint(llm.metrics_port, lambda: watcher.sums, prices):
+            # Shares of a cap are spent unevenly: while some of it is left, what lacks answers is shared out again.
+            while not passes or (_count(passes[-1], "capped") and not allowance.is_spent() and _paid(passes[-1])[1]):
+                tasks = allowance.tasks(most_tasks)
+                limits = TaskLimits(
+                    in_flight=allowance.in_flight(tasks, llm.max_in_flight),
+                    content_retries=llm.content_retries,
+                    token_cap=allowance.share(tasks) or 0,
+                )
+                passes.append(_pass(spark, config, replace(asking, limits=limits), tasks, report, watcher))
+                allowance.pay(*_paid(passes[-1]))
+    finally:
+        _note(report, passes, watcher.sums, prices)
+    _judge(report, passes[-1], f"{allowance.told(config.prices.currency)}")
+
+
+_GO_ON = "The same command goes on from what is stored, with the whole cap again; a higher cap goes on further."
+_TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
+
+
+def _pass(
+    spark: SparkSession, config: Config, asking: Asking, tasks: int, report: RunReport, watcher: Watcher
+) -> list[Row]:
+    """Ask once for everything that lacks an answer, and store it: sums by state and status."""
+    mark(asking.journal, asking.run_id)
     records = _text_inputs.records(spark, config, list(report.todo)).repartition(tasks, "uuid")
-    sizes = _states.records(config)
-    expected = 2 * sum(sizes[uf] for uf in report.todo)
-    with _Watcher(_journal.folder(config), report, expected):
+    with watcher:
         try:
             sums = (
                 build(records, asking)
                 .groupBy("uf", "status")
                 .agg(
                     F.count("*").alias("records"),
-                    F.sum("calls").alias("calls"),
-                    F.sum("prompt_tokens").alias("prompt_tokens"),
-                    F.sum("completion_tokens").alias("completion_tokens"),
+                    *(F.sum(name).alias(name) for name in ("calls", *_TOKENS)),
                     F.first("reason", ignorenulls=True).alias("reason"),
                 )
                 .collect()
@@ -133,17 +179,112 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
     # Not after a failure or a stop: other tasks may still write, and the files go with the merge. The next run merges.
     report.progress("storing the answers")
     _journal.merge(spark, config)
-    report.rows_in = sum(row["records"] for row in sums)
-    report.rows_out = sum(row["calls"] or 0 for row in sums)
-    report.prompt_tokens = sum(row["prompt_tokens"] or 0 for row in sums)
-    report.completion_tokens = sum(row["completion_tokens"] or 0 for row in sums)
-    failed = [row for row in sums if row["status"] == "failed"]
+    return list(sums)
+
+
+def _watcher(spark: SparkSession, config: Config, report: RunReport, prices: _spending.TokenPrices | None) -> Watcher:
+    """Who tells how far the tasks are; of records accepted before, nothing is expected."""
+    accepted = 0
+    if _storage.exists(config.data_dir, tables.TEXT):
+        accepted = _storage.read(spark, config.data_dir, tables.TEXT, report.todo).count()
+    sizes = _states.records(config)
+    expected = 2 * max(sum(sizes[uf] for uf in report.todo) - accepted, 0)
+    folder = _journal.folder(config)
+    return Watcher(
+        FigureFiles(folder, _locks.run_id()),
+        LiveLine(accepted=accepted, expected=expected, prices=prices, currency=config.prices.currency),
+        report.progress,
+        expected=expected,
+        count=LineCounter(folder, _locks.run_id()).count,
+    )
+
+
+def _spent(spark: SparkSession, config: Config) -> tuple[_spending.Tokens, int]:
+    """Tokens and number of the answers that this command has stored: of its earlier rounds."""
+    if not (config.llm.max_tokens_total or config.llm.max_cost):
+        return _spending.Tokens(), 0
+    mine = _storage.read(spark, config.data_dir, tables.RESPONSE).where(F.col("run_id") == _locks.run_id())
+    row = mine.agg(F.count("*").alias("answers"), *(F.sum(name).alias(name) for name in _TOKENS)).first()
+    return _spending.Tokens(*(row[name] or 0 for name in _TOKENS)), row["answers"]
+
+
+def _count(sums: list[Row], status: str) -> int:
+    return sum(row["records"] for row in sums if row["status"] == status)
+
+
+def _paid(sums: list[Row]) -> tuple[_spending.Tokens, int]:
+    """Tokens and calls of a pass."""
+    tokens = _spending.Tokens(*(sum(row[name] or 0 for row in sums) for name in _TOKENS))
+    return tokens, sum(row["calls"] or 0 for row in sums)
+
+
+def _note(report: RunReport, passes: list[list[Row]], sums: Sums | None, prices: _spending.TokenPrices | None) -> None:
+    """What the row of the stage says of the asking, also where it failed: then only what the tasks' figures tell."""
+    by_state: dict[str, list[Row]] = {}
+    for row in (row for found in passes for row in found):
+        by_state.setdefault(row["uf"], []).append(row)
+    paid = {uf: _paid(rows) for uf, rows in by_state.items()}
+    tokens = sum((spent for spent, _ in paid.values()), _spending.Tokens())
+    if sums is not None and sums.tokens.total > tokens.total:
+        tokens = sums.tokens
+    report.rows_in = sum(row["records"] for row in passes[0]) if passes else None
+    report.rows_out = sum(calls for _, calls in paid.values()) if passes else None
+    report.prompt_tokens, report.completion_tokens = tokens.prompt, tokens.completion
+    report.asking = {
+        "cached_tokens": tokens.cached,
+        "cost": prices.of(tokens) if prices else None,
+        "texts": {
+            uf: {
+                "calls": calls,
+                "prompt_tokens": spent.prompt,
+                "cached_tokens": spent.cached,
+                "completion_tokens": spent.completion,
+                "cost": prices.of(spent) if prices else None,
+            }
+            for uf, (spent, calls) in paid.items()
+        },
+    }
+    if sums is not None:
+        report.asking |= {"requests": sums.requests, "retries": dict(sums.retries)}
+        report.asking |= {f"latency_p{share:.0%}_ms".replace("%", ""): sums.latency_ms(share) for share in QUANTILES}
+
+
+def _judge(report: RunReport, last: list[Row], spent: str) -> None:
+    """Whether the stage did what it should, by its last pass. The answers are stored: a further run asks for the rest.
+
+    Raises:
+        ModelError: A cap or the budget of retries ended the asking, or no record got an answer.
+    """
+    capped, stopped, failed = (_count(last, status) for status in ("capped", "stopped", "failed"))
+    reasons = {row["status"]: row["reason"] for row in last}
+    if capped:
+        raise ModelError(
+            f"write_text: {spent}; {capped + failed:,} of {report.rows_in:,} records still lack answers. {_GO_ON}"
+        )
+    if stopped:
+        raise ModelError(f"write_text: {stopped:,} of {report.rows_in:,} records were not asked: {reasons['stopped']}")
     if failed:
-        lost = sum(row["records"] for row in failed)
-        sentence = f"{lost:,} of {report.rows_in:,} records got no answer; first reason: {failed[0]['reason']}"
-        if lost == report.rows_in:
+        sentence = f"{failed:,} of {report.rows_in:,} records got no answer; first reason: {reasons['failed']}"
+        if failed == report.rows_in:
             raise ModelError(f"write_text: {sentence}")
         report.warning = sentence
+
+
+def require_retries(master: str, tries: int) -> None:
+    """Refuse a cluster on which a task is tried once: executors get lost there.
+
+    Args:
+        master: Of the session; one machine alone (`local[...]`) says itself how often it tries.
+        tries: `spark.task.maxFailures`.
+
+    Raises:
+        ConfigError: One lost executor would end the stage.
+    """
+    if tries < 2 and master.partition("[")[0] != "local":
+        raise ConfigError(
+            f"spark.task.maxFailures is {tries}: one lost executor would end the stage. Give 2 or more (Spark's "
+            "default is 4); a task that is tried again asks only for what is not stored yet."
+        )
 
 
 def build(records: DataFrame, asking: Asking) -> DataFrame:
@@ -155,25 +296,34 @@ def _asker(asking: Asking) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.R
     def ask(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         context = TaskContext.get()
         task, attempt = (context.partitionId(), context.attemptNumber()) if context else (0, 0)
+        # An attempt before this one may have been killed: what it paid for is not asked again.
+        folder = open_folder(asking.journal)
+        earlier = StoredAnswers(journal_files(folder, asking.run_id, task), _known)
         walker = Walker(asking.requests, asking.bounds)
         labels = Labels(asking.run_id, asking.requests.model, asking.requests.prompts.version)
+        figures, limits = TaskFigures(), asking.limits
+        if limits.token_cap and attempt:  # an attempt before this one spent of the same share
+            spent = tokens_before(folder, asking.run_id, task, attempt)
+            limits = replace(limits, token_cap=max(limits.token_cap - spent, 1))
         with JournalWriter(
-            Path(asking.journal),
+            folder,
             asking.run_id,
             task,
             attempt,
             fsync_seconds=asking.fsync_seconds,
+            roll_seconds=asking.roll_seconds,
             roll_bytes=asking.roll_bytes,
         ) as journal:
             try:
+                require_shared(asking.journal, asking.run_id)
                 for outcome in write_partition(
-                    _pending(batches, asking, walker),
-                    open_client=lambda: ChatClient(_client_settings(asking)),
-                    render_call=_renderer(asking.requests),
-                    parse_call1=lambda content, finish: walker.parse(1, Answer(content, finish)).answer,
+                    _pending(batches, asking, walker, earlier),
+                    open_client=lambda: ChatClient(_client_settings(asking), figures=figures),
                     journal=journal,
                     labels=labels,
-                    threads=asking.threads,
+                    limits=limits,
+                    figures=figures,
+                    figures_file=folder.file(figures_name(asking.run_id, task, attempt)),
                 ):
                     yield pa.RecordBatch.from_pylist(
                         [
@@ -189,7 +339,7 @@ def _asker(asking: Asking) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.R
                         ],
                         schema=_OUTCOME_ARROW,
                     )
-            except ModelError as error:
+            except PovoError as error:
                 # Spark hands over only the text of an exception: the mark tells ours from any other.
                 raise RuntimeError(f"{_FATAL}{error}") from error
 
@@ -202,29 +352,26 @@ _OUTCOME_ARROW = pa.schema(
 )
 
 
-def _pending(batches: Iterator[pa.RecordBatch], asking: Asking, walker: Walker) -> Iterator[PendingRecord]:
+def _known(row: Mapping[str, Any]) -> Answer:
+    return Answer(row["content"], row["finish_reason"], row["writer"])
+
+
+def _pending(
+    batches: Iterator[pa.RecordBatch], asking: Asking, walker: Walker, earlier: StoredAnswers[Answer]
+) -> Iterator[PendingRecord]:
     """Records that lack an answer, with the attempt to make; complete ones are passed over."""
     for batch in batches:
         for person, answers, rejections in _text_inputs.people(batch, asking.hints):
-            verdict = walker.walk(person, answers, rejections)
-            if verdict.missing is None:
-                continue
-            known = {key: KnownAnswer(answer.content, answer.finish_reason) for key, answer in answers.items()}
-            first, second = (PendingCall(attempt, known, problems) for attempt, problems in verdict.plan)
-            yield PendingRecord(person["uuid"], person["uf"], person, first, second)
-
-
-def _renderer(requests: Requests) -> Callable[[PendingRecord, int, Mapping[str, Any] | None], RenderedCall]:
-    def render(record: PendingRecord, call: int, call1_answer: Mapping[str, Any] | None) -> RenderedCall:
-        pending = record.call1 if call == 1 else record.call2
-        which: Any = call
-        return RenderedCall(*requests.render(record.person, which, pending.attempt, call1_answer, pending.problems))
-
-    return render
+            known = ChainMap(answers, earlier) if earlier else answers  # type: ignore[arg-type]
+            walk = Walk(walker, person, known, rejections)
+            if walk.ask is not None:
+                yield PendingRecord(person["uuid"], person["uf"], walk)
 
 
 def _client_settings(asking: Asking) -> ClientSettings:
-    return ClientSettings(**asking.client, api_key=os.environ.get(asking.api_key_env) or None, threads=asking.threads)
+    return ClientSettings(
+        **asking.client, api_key=os.environ.get(asking.api_key_env) or None, in_flight=asking.limits.in_flight
+    )
 
 
 def _model_error(error: PySparkException) -> Exception:
@@ -232,38 +379,6 @@ def _model_error(error: PySparkException) -> Exception:
     if _FATAL not in text:
         return error
     return ModelError(text.split(_FATAL, 1)[1].splitlines()[0].strip())
-
-
-class _Watcher:
-    """Counts the answers in the journal while tasks write them, for whoever watches."""
-
-    def __init__(self, folder: Path, report: RunReport, expected: int) -> None:
-        self._folder, self._report, self._expected = folder, report, expected
-        self._read: dict[Path, int] = {}
-        self._answers = 0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> _Watcher:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join(2)
-
-    def _watch(self) -> None:
-        while not self._over.wait(1.0):
-            for path in journal_files(self._folder, _locks.run_id()):
-                try:
-                    with path.open("rb") as file:
-                        file.seek(self._read.get(path, 0))
-                        fresh = file.read()
-                except OSError:
-                    continue
-                self._read[path] = self._read.get(path, 0) + len(fresh)
-                self._answers += fresh.count(b"\n")
-            self._report.progress("asking the model", self._answers, max(self._expected, self._answers))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ person, prompt, model or setting finds nothing and is asked anew, and nothing th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -66,6 +66,23 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Ask:
+    """A request of a record, ready to send, and where the record stands while it has no answer.
+
+    Attributes:
+        request_key: Under which the answer is stored.
+        parent_key: Of the answer to call 1 that a call 2 quotes.
+    """
+
+    call: Call
+    attempt: int
+    request_key: str
+    body: bytes
+    parent_key: str | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
 class Requests:
     """Renders the requests of a run; picklable, made once on the driver.
 
@@ -120,52 +137,60 @@ class Walker:
             answers: Stored answers of this person by request key.
             stored: Rejections of former evaluations; those that the row checks cannot see again are kept.
         """
+        return Walk(self, person, answers, stored).verdict
+
+    def steps(self, person: Mapping[str, Any], stored: Sequence[Rejection]) -> Generator[Ask, Answer, Verdict]:
+        """Every request of a record in its order; is sent the answer to each, and returns the accepted record."""
         refused: list[Rejection] = []
         attempt = 1
         problems: tuple[str, ...] = ()
         while True:
-            key, _ = self._requests.render(person, 1, attempt, None, problems)
-            if key not in answers:
-                return Verdict(rejections=tuple(refused), missing=(1, attempt), plan=((attempt, problems), (1, ())))
-            first, found, warnings = self._evaluate(person, 1, attempt, key, answers[key], stored)
+            key, body = self._requests.render(person, 1, attempt, None, problems)
+            plan: Plan = (attempt, problems)
+            missing = Verdict(rejections=tuple(refused), missing=(1, attempt), plan=(plan, (1, ())))
+            answer = yield Ask(1, attempt, key, body, None, missing)
+            first, found, warnings = self._evaluate(person, 1, attempt, key, answer, stored)
+            refused += found
+            source = (key, answer.writer)
+            del body, answer, missing  # a thousand records in flight would keep them through their second call
             if first is not None and not found:
-                verdict = self._walk_personas(person, (attempt, problems), key, first, answers, stored)
-                refused += verdict.rejections
-                found = [r for r in verdict.rejections if r.call == 1]
-                if not found:
-                    told = tuple(sorted({*warnings, *verdict.warnings})) if verdict.missing is None else ()
-                    return replace(verdict, rejections=tuple(refused), warnings=told)
-            else:
-                refused += found
+                verdict = yield from self._personas_steps(person, plan, source, first, stored, refused)
+                if verdict is not None:
+                    return replace(verdict, warnings=tuple(sorted({*warnings, *verdict.warnings})))
+                found = [r for r in refused if r.request_key == key]
             problems = tuple(r.message for r in found)
             attempt += 1
 
-    def _walk_personas(
+    def _personas_steps(
         self,
         person: Mapping[str, Any],
         plan1: Plan,
-        key1: str,
+        source: tuple[str, str],
         first: dict[str, Any],
-        answers: Mapping[str, Answer],
         stored: Sequence[Rejection],
-    ) -> Verdict:
-        """The second call given an accepted first one; a rejection of call 1 in it speaks of the whole record."""
-        refused: list[Rejection] = []
+        refused: list[Rejection],
+    ) -> Generator[Ask, Answer, Verdict | None]:
+        """The second call given an accepted first one; None when only both together show what is wrong with call 1.
+
+        Args:
+            source: Request key and writer of the first answer.
+            refused: What is rejected is added.
+        """
+        key1, writer1 = source
         attempt = 1
         problems: tuple[str, ...] = ()
         while True:
-            key, _ = self._requests.render(person, 2, attempt, first, problems)
-            if key not in answers:
-                return Verdict(rejections=tuple(refused), missing=(2, attempt), plan=(plan1, (attempt, problems)))
-            second, found, warnings = self._evaluate(person, 2, attempt, key, answers[key], stored)
+            key, body = self._requests.render(person, 2, attempt, first, problems)
+            missing = Verdict(rejections=tuple(refused), missing=(2, attempt), plan=(plan1, (attempt, problems)))
+            answer = yield Ask(2, attempt, key, body, key1, missing)
+            second, found, warnings = self._evaluate(person, 2, attempt, key, answer, stored)
+            refused += found
             if second is not None and not found:
                 whole = parsing.check_together(first, second, person)
                 if whole:
-                    against_first = [Rejection(1, plan1[0], key1, p.reason.value, p.message) for p in whole]
-                    return Verdict(rejections=(*refused, *against_first))
-                writers = (answers[key1].writer, answers[key].writer)
-                return Verdict(first, second, (key1, key), writers, tuple(refused), warnings)
-            refused += found
+                    refused += [Rejection(1, plan1[0], key1, p.reason.value, p.message) for p in whole]
+                    return None
+                return Verdict(first, second, (key1, key), (writer1, answer.writer), tuple(refused), warnings)
             problems = tuple(r.message for r in found)
             attempt += 1
 
@@ -183,3 +208,47 @@ class Walker:
         row_codes = {code.value for code in parsing.ReasonCode}
         found += [r for r in stored if r.request_key == key and r.reason_code not in row_codes]
         return parsed.answer, found, warnings
+
+
+class Walk:
+    """A record on its way through its attempts: past every answer that is known, up to the first that is not.
+
+    One walk may go on in another thread than it began in, but not in two at once.
+    """
+
+    def __init__(
+        self, walker: Walker, person: Mapping[str, Any], answers: Mapping[str, Answer], stored: Sequence[Rejection]
+    ) -> None:
+        self._answers = answers
+        self._steps = walker.steps(person, stored)
+        self._ask: Ask | None = next(self._steps)
+        self._accepted: Verdict | None = None
+        self._pass_known()
+
+    @property
+    def ask(self) -> Ask | None:
+        """The request to send now; None once the record is accepted."""
+        return self._ask
+
+    @property
+    def verdict(self) -> Verdict:
+        """Where the record stands."""
+        if self._ask is not None:
+            return self._ask.verdict
+        assert self._accepted is not None
+        return self._accepted
+
+    def take(self, answer: Answer) -> None:
+        """Take the answer to `ask` and go on to the next request that has none."""
+        self._go_on(answer)
+        self._pass_known()
+
+    def _pass_known(self) -> None:
+        while self._ask is not None and self._ask.request_key in self._answers:
+            self._go_on(self._answers[self._ask.request_key])
+
+    def _go_on(self, answer: Answer) -> None:
+        try:
+            self._ask = self._steps.send(answer)
+        except StopIteration as accepted:
+            self._ask, self._accepted = None, accepted.value

@@ -1,7 +1,8 @@
 """The one door to the language model: an OpenAI-compatible endpoint, asked with `requests` from many threads.
 
 One `ChatClient` a task, opened on the executor and never pickled; its threads share one pool of sockets. What a
-failure means is decided here and nowhere else: wait and try again, give up this row, or stop the stage.
+failure means is in `udfs/retries.py`; how it is acted on is decided here: wait and try again, give up this row, or
+stop the stage.
 """
 
 from __future__ import annotations
@@ -11,27 +12,37 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
 from census.errors import ConfigError, ModelError, TransientModelError
 from udfs import transport
-from udfs.endpoints import Dropped, Endpoints, TryFailed, Unreachable
+from udfs.completion import Completion, read_completion
+from udfs.endpoints import Endpoints, Lease, NoMoreTurns
+from udfs.hedging import Hedger
+from udfs.polling import Poller
+from udfs.retries import (
+    Dropped,
+    FailureClass,
+    RequestRejected,
+    RetryBudget,
+    TryFailed,
+    Unreachable,
+    error_message,
+    retry_after_seconds,
+    rule_of_status,
+)
+from udfs.task_figures import TaskFigures
+from udfs.transport import Cut
 
 log = logging.getLogger(__name__)
 
-RETRYABLE_STATUSES = frozenset({408, 409, 425, 429})  # and every 5xx
-ROW_STATUSES = frozenset({400, 413, 422})  # this prompt is refused; another one may pass
-EXCERPT_CHARACTERS = 200
-
-
-class RequestRejected(ModelError):
-    """The endpoint refuses this one request (400, 413, 422): the row fails, the others go on."""
+POLL_SECONDS = 1.0
+RAMP_SECONDS = 0.1  # until the first sign of overload: a cluster is not kept idle for as long as an answer takes
 
 
 class ClientStopped(ModelError):
@@ -50,11 +61,14 @@ class ClientSettings:
             nobody at the address do not count: they are bounded by the deadline and by `unreachable_seconds`.
         backoff_base_seconds: The wait before try n is uniform in [0, min(cap, base * 2^(n-1))].
         retry_after_cap_seconds: The longest wait that a server may ask for.
-        cooldown_seconds: How long an endpoint that just failed is passed over while another is there.
+        retry_budget_share: Requests that may be sent again, of all; 1 allows every retry (see `RetryBudget`).
+        cooldown_seconds: How long an endpoint that keeps failing is passed over while another is there.
         start_unreachable_seconds: How long to look for an endpoint that never answered.
         unreachable_seconds: The same once one has answered: a server that restarts is waited for.
         ca_bundle: A PEM file of further certificate authorities; TLS is verified with or without it.
-        threads: Requests in flight at most; the pool keeps as many sockets.
+        in_flight: Requests in flight at most; the pool keeps as many sockets.
+        start_in_flight: Requests in flight at each endpoint to begin with (see `udfs/limits.py`).
+        hedge: Ask twice for answers that take unusually long (see `udfs/hedging.py`).
     """
 
     endpoints: tuple[str, ...]
@@ -67,11 +81,14 @@ class ClientSettings:
     backoff_base_seconds: float = 1.0
     backoff_cap_seconds: float = 60.0
     retry_after_cap_seconds: float = 60.0
+    retry_budget_share: float = 0.1
     cooldown_seconds: float = 5.0
     start_unreachable_seconds: float = 2.0
     unreachable_seconds: float = 60.0
     ca_bundle: str = ""
-    threads: int = 32
+    in_flight: int = 32
+    start_in_flight: int = 32
+    hedge: bool = False
 
     def __post_init__(self) -> None:
         if not self.endpoints:
@@ -86,40 +103,12 @@ class ClientSettings:
             raise ConfigError("the API key has characters that no HTTP header carries (a line break at its end?)")
 
 
-@dataclass(frozen=True)
-class Completion:
-    """One answer, as it came.
-
-    Args:
-        content: The text; None when the model wrote none (a budget spent on reasoning: `finish_reason` is `length`).
-        model: The model that the server says wrote it, which is the label of the text.
-        latency_ms: Of the try that succeeded, first byte sent to last byte read.
-        tries: Requests sent for it.
-        payload: The whole answer, without the model's reasoning.
-    """
-
-    content: str | None
-    finish_reason: str | None
-    prompt_tokens: int
-    cached_tokens: int
-    completion_tokens: int
-    latency_ms: int
-    tries: int
-    endpoint: str
-    model: str
-    payload: Mapping[str, Any] = field(repr=False)
-
-    @property
-    def raw(self) -> str:
-        """The answer as JSON text, without the model's reasoning."""
-        return json.dumps(self.payload, ensure_ascii=False, separators=(",", ":"))
-
-
 class ChatClient:
-    """Asks for chat completions; safe to use from `settings.threads` threads at once.
+    """Asks for chat completions; safe to use from many threads at once.
 
     Args:
         settings: Where, and with how much patience.
+        figures: Counts what is asked and answered.
         monotonic: Seconds of a clock that never goes back.
         wall: Seconds since 1970, for Retry-After dates.
         sleep: Waits so many seconds; by default a wait that `stop` ends.
@@ -130,6 +119,7 @@ class ChatClient:
         self,
         settings: ClientSettings,
         *,
+        figures: TaskFigures | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         sleep: Callable[[float], object] | None = None,
@@ -141,8 +131,21 @@ class ChatClient:
         self._stopped = threading.Event()
         self._sleep = sleep or self._stopped.wait
         self._rng = rng or random.Random()
-        self._endpoints = Endpoints(settings.endpoints, monotonic, settings.cooldown_seconds)
+        self._figures = figures or TaskFigures()
+        self._budget = RetryBudget(settings.retry_budget_share, settings.in_flight)
+        self._endpoints = Endpoints(
+            settings.endpoints,
+            monotonic,
+            settings.cooldown_seconds,
+            most=settings.in_flight,
+            start=settings.start_in_flight,
+            rng=self._rng,
+        )
         self._session = _open_session(settings)
+        # Of its own, so that a queue is told even when every socket is in use.
+        self._polling = _open_session(settings)
+        self._poller = Poller(self._endpoints, self._polling, settings.model, _headers(settings))
+        self._hedger = Hedger(self._endpoints, self._figures, monotonic) if settings.hedge else None
         self._timeouts = _timeouts(settings)
         # Preparing a request costs more than sending it: done once for each endpoint, copied for each request.
         self._prepared = {
@@ -153,10 +156,23 @@ class ChatClient:
     def stop(self) -> None:
         """Send nothing more: waits end now, requests in flight are read to their end."""
         self._stopped.set()
+        self._endpoints.close()
 
     def close(self) -> None:
         self.stop()
         self._session.close()
+        self._polling.close()
+
+    def poll(self) -> float:
+        """Look at the endpoints' queues and health, and move their limits; returns in how many seconds to do so again.
+
+        One thread a task calls it, besides those that ask.
+        """
+        self._poller.poll()
+        if self._hedger:
+            self._hedger.poll()
+        self._note_flow()
+        return RAMP_SECONDS if self._endpoints.is_ramping else POLL_SECONDS
 
     def complete(self, body: bytes, request_id: str) -> Completion:
         """Ask until there is an answer, and return it.
@@ -168,9 +184,12 @@ class ChatClient:
         Raises:
             RequestRejected: The endpoint refuses this request for good; others may pass.
             TransientModelError: Tries or time ran out; the same request may pass later.
+            RetryBudgetSpent: Too many requests had to be sent again.
             ClientStopped: `stop` was called.
             ModelError: No request will pass (key, model, address, certificate).
         """
+        self._budget.earn()
+        self._figures.asked()
         deadline = self._monotonic() + self._settings.deadline_seconds
         tries = counted = waits = 0
         reconnected = False
@@ -179,12 +198,23 @@ class ChatClient:
             self._wait(self._endpoints.hold_seconds(), deadline, tries, failure)
             tries += 1
             try:
-                with self._endpoints.lease() as endpoint:
-                    return self._try(endpoint.url, body, request_id, tries, deadline)
+                with self._turn() as lease:
+                    deadline += lease.waited_seconds  # waiting for a turn is not the server's time
+                    if failure is not None:
+                        self._figures.retried(failure.rule.failure_class.value)
+                    answer = self._try(lease, body, request_id, tries, deadline)
+                self._figures.answered(
+                    answer.latency_ms,
+                    prompt=answer.prompt_tokens,
+                    cached=answer.cached_tokens,
+                    completion=answer.completion_tokens,
+                )
+                return answer
             except Dropped as dropped:
                 failure = dropped
                 if not reconnected:  # most likely a kept socket that the server had closed: a fresh one, at once
                     reconnected = True
+                    self._budget.spend(failure)
                     continue
                 counted += 1
             except Unreachable as unreachable:
@@ -198,12 +228,25 @@ class ChatClient:
                 failure = unreachable
             except TryFailed as failed:
                 failure = failed
-                counted += failed.counts
+                counted += failed.rule.is_try
             if counted >= self._settings.max_tries:
                 raise TransientModelError(f"gave up after {tries} tries: {failure}", tries=tries) from failure
+            self._budget.spend(failure)
             waits += 1
-            if not self._endpoints.another_is_ready(endpoint):
+            if not self._endpoints.another_is_ready(lease.endpoint):
                 self._wait(self._backoff(waits, failure), deadline, tries, failure)
+
+    @contextmanager
+    def _turn(self) -> Iterator[Lease]:
+        try:
+            with self._endpoints.lease() as lease:
+                yield lease
+        except NoMoreTurns as over:
+            raise ClientStopped("the client was stopped; nothing more is sent") from over
+
+    def _note_flow(self) -> None:
+        in_flight, limit = self._endpoints.in_flight_and_limit
+        self._figures.flow(in_flight=in_flight, limit=min(limit, self._settings.in_flight))
 
     def _backoff(self, waits: int, failure: TryFailed) -> float:
         base, cap = self._settings.backoff_base_seconds, self._settings.backoff_cap_seconds
@@ -224,34 +267,31 @@ class ChatClient:
         if self._stopped.is_set():
             raise ClientStopped("the client was stopped; nothing more is sent")
 
-    def _try(self, url: str, body: bytes, request_id: str, tries: int, deadline: float) -> Completion:
-        started = self._monotonic()
+    def _try(self, lease: Lease, body: bytes, request_id: str, tries: int, deadline: float) -> Completion:
+        def send(lease: Lease, cut: Cut | None = None) -> Completion:
+            return self._send(lease, body, request_id, tries, deadline, cut)
+
+        return self._hedger.run(lease, send) if self._hedger else send(lease)
+
+    def _send(
+        self, lease: Lease, body: bytes, request_id: str, tries: int, deadline: float, cut: Cut | None
+    ) -> Completion:
+        url, started = lease.endpoint.url, self._monotonic()
         request = self._prepared[url].copy()
         request.body = body
         request.headers["Content-Length"] = str(len(body))
         request.headers["X-Request-Id"] = request_id
         status, headers, raw = transport.exchange(
-            self._session, request, url, self._timeouts, deadline=deadline, monotonic=self._monotonic
+            self._session, request, url, self._timeouts, deadline=deadline, monotonic=self._monotonic, cut=cut
         )
         if status != 200:
             raise _refusal(status, headers, raw, url, self._settings, self._wall())
-        payload = _chat_completion(raw, url)
-        choice = payload["choices"][0]
-        message = {k: v for k, v in choice["message"].items() if k not in {"reasoning", "reasoning_content"}}
-        choice["message"] = message
-        usage = _table(payload.get("usage"))
-        return Completion(
-            content=_storable(message.get("content")),
-            finish_reason=choice.get("finish_reason"),
-            prompt_tokens=int(usage.get("prompt_tokens") or 0),
-            cached_tokens=int(_table(usage.get("prompt_tokens_details")).get("cached_tokens") or 0),
-            completion_tokens=int(usage.get("completion_tokens") or 0),
-            latency_ms=round((self._monotonic() - started) * 1000),
-            tries=tries,
-            endpoint=url,
-            model=str(payload.get("model") or self._settings.model),
-            payload=payload,
+        seconds = self._monotonic() - started
+        answer = read_completion(
+            raw, url=url, model=self._settings.model, latency_ms=round(seconds * 1000), tries=tries
         )
+        lease.answered(seconds, answer.completion_tokens)
+        return answer
 
 
 def check_model(settings: ClientSettings) -> None:
@@ -296,7 +336,7 @@ def is_healthy(endpoint: str, timeout_seconds: float = 1.0) -> bool:
 
 def _open_session(settings: ClientSettings) -> requests.Session:
     return transport.open_session(
-        hosts=len(settings.endpoints), sockets=settings.threads, verify=settings.ca_bundle or True
+        hosts=len(settings.endpoints), sockets=settings.in_flight, verify=settings.ca_bundle or True
     )
 
 
@@ -315,14 +355,15 @@ def _refusal(
     status: int, headers: Mapping[str, str], raw: bytes, url: str, settings: ClientSettings, wall: float
 ) -> Exception:
     """What a status other than 200 means for the row and for the stage."""
-    if status in RETRYABLE_STATUSES or status >= 500:
-        wait = retry_after_seconds(headers.get("Retry-After"), wall, settings.retry_after_cap_seconds)
-        return TryFailed(f"{url} answered {status}", retry_after=wait, counts=status != 429 and wait is None)
-    if status in ROW_STATUSES:
+    wait = retry_after_seconds(headers.get("Retry-After"), wall, settings.retry_after_cap_seconds)
+    rule = rule_of_status(status, wait)
+    if rule.failure_class is FailureClass.REFUSED:
         message = error_message(raw)
         if settings.api_key:
             message = message.replace(settings.api_key, "***")
         return RequestRejected(f"{url} refused the request ({status}): {message}", endpoint=url, status=status)
+    if rule.failure_class is not FailureClass.FATAL:
+        return TryFailed(f"{url} answered {status}", rule, retry_after=wait)
     # The server's own words are left out below: some servers quote the key they refuse.
     advice = {
         401: "check the key in the variable that llm.api_key_env names",
@@ -330,53 +371,6 @@ def _refusal(
         404: f"check llm.endpoints and that it serves the model {settings.model!r} (llm.model)",
     }.get(status, "check llm.endpoints")
     return ModelError(f"{url} answered {status}: {advice}", endpoint=url, status=status)
-
-
-def retry_after_seconds(header: str | None, wall: float, cap: float) -> float | None:
-    """Seconds to wait from a Retry-After header: a number or an HTTP date, within [0, cap]; None if it is neither."""
-    if header is None:
-        return None
-    try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(header).timestamp() - wall
-        except (ValueError, OverflowError):
-            return None
-    return None if seconds != seconds else min(max(seconds, 0.0), cap)
-
-
-def error_message(raw: bytes) -> str:
-    """The server's own sentence from an error body of either shape that vLLM has used, or the start of the text."""
-    text = raw.decode("utf-8", errors="replace")
-    try:
-        found = json.loads(text)
-        found = found.get("error", found)
-        text = found if isinstance(found, str) else str(found["message"])
-    except (ValueError, AttributeError, LookupError, TypeError, RecursionError):
-        pass  # an HTML page, or nothing: its first characters must do
-    return " ".join(text.split())[:EXCERPT_CHARACTERS]
-
-
-def _chat_completion(raw: bytes, url: str) -> dict[str, Any]:
-    """The parsed answer, or `TryFailed` when a 200 carries something else (a proxy's page, an empty body)."""
-    try:
-        payload = json.loads(raw)
-        message = payload["choices"][0]["message"]
-        if isinstance(message, dict) and isinstance(message.get("content"), str | None):
-            return dict(payload)
-    except (ValueError, LookupError, TypeError, RecursionError):
-        pass
-    raise TryFailed(f"{url} answered 200 with something that is no chat completion")
-
-
-def _storable(text: str | None) -> str | None:
-    """The text without halves of surrogate pairs, which JSON can carry but neither UTF-8 nor Arrow can."""
-    return text if text is None else text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _table(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _model_names(raw: bytes, url: str) -> list[str]:

@@ -188,6 +188,9 @@ def _problem(call: int, name: str, finding: checks.Finding) -> Problem:
     return Problem(call, finding.reason, f"{name}: {finding.evidence}" if finding.evidence else name)
 
 
+_BETWEEN_WORDS = frozenset(["", *" \n.,;:!?()"])
+
+
 def check_call(
     call: int, answer: Mapping[str, Any], person: Mapping[str, Any], bounds: Bounds = DEFAULT_BOUNDS
 ) -> list[Problem]:
@@ -223,17 +226,34 @@ def _list_fault(items: Any, bounds: Bounds) -> str | None:
 def check_record(
     call1: Mapping[str, Any], call2: Mapping[str, Any], person: Mapping[str, Any], bounds: Bounds = DEFAULT_BOUNDS
 ) -> list[Problem]:
-    """What is wrong with the two answers of a record, each for itself and both together."""
-    own = check_call(1, call1, person, bounds) + check_call(2, call2, person, bounds)
-    return own + check_together(call1, call2, person)
+    """What is wrong with the two answers of a record: each of them, and both together."""
+    return [
+        *check_call(1, call1, person, bounds),
+        *check_call(2, call2, person, bounds),
+        *check_together(call1, call2, person),
+    ]
 
 
 def check_together(call1: Mapping[str, Any], call2: Mapping[str, Any], person: Mapping[str, Any]) -> list[Problem]:
-    """What no answer can be blamed for alone: the municipality must be in the ten texts taken together."""
+    """What only both answers tell: the municipality must be in the ten texts taken together."""
     municipality = str(person.get("municipality_name") or "")
-    if municipality and not has_words(_folded_texts(record_texts(call1, call2)), fold(municipality)):
-        return [Problem(1, ReasonCode.MUNICIPALITY_MISSING, municipality)]
-    return []
+    texts = record_texts(call1, call2)
+    if not municipality or any(_says(text, municipality) for text in texts):
+        return []
+    if has_words(_folded_texts(texts), fold(municipality)):
+        return []
+    return [Problem(1, ReasonCode.MUNICIPALITY_MISSING, municipality)]
+
+
+def _says(text: str, words: str) -> bool:
+    """Whether the words stand in the text just so, between spaces or marks: for most texts, without folding them."""
+    start = text.find(words)
+    while start >= 0:
+        before, after = text[max(start - 1, 0) : start], text[start + len(words) : start + len(words) + 1]
+        if before in _BETWEEN_WORDS and after in _BETWEEN_WORDS:
+            return True
+        start = text.find(words, start + 1)
+    return False
 
 
 def record_texts(call1: Mapping[str, Any], call2: Mapping[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -303,6 +304,17 @@ def parse_record_block(user_message: str) -> dict[str, str]:
     return record
 
 
+def system_message(prompts: PromptSet, call: Literal[1, 2]) -> str:
+    """Instructions and schema of a call: what its prompts have in common, and servers keep in their prefix cache."""
+    system, schema = (
+        (prompts.attributes_system, prompts.attributes_schema)
+        if call == 1
+        else (prompts.personas_system, prompts.personas_schema)
+    )
+    compact = _compact(schema)
+    return f"{system.strip()}\n\n{SCHEMA_HEADER}\n{compact}"
+
+
 def render(
     prompts: PromptSet,
     call: Literal[1, 2],
@@ -316,12 +328,6 @@ def render(
     A refused answer is never appended as a turn of the assistant (gpt-oss loses the schema over several turns): its
     `problems` stand before the record, which is always last.
     """
-    system, schema = (
-        (prompts.attributes_system, prompts.attributes_schema)
-        if call == 1
-        else (prompts.personas_system, prompts.personas_schema)
-    )
-    compact = json.dumps(json.loads(schema), ensure_ascii=False, separators=(",", ":"))
     parts: list[str] = []
     if call == 2:
         if call1_answer is None:
@@ -332,9 +338,14 @@ def render(
         parts.append("\n".join([PROBLEMS_HEADER, *(f"- {problem}" for problem in problems)]))
     parts.append(f"{RECORD_HEADER}\n{record_block(person, attempt)}")
     return [
-        {"role": "system", "content": f"{system.strip()}\n\n{SCHEMA_HEADER}\n{compact}"},
+        {"role": "system", "content": system_message(prompts, call)},
         {"role": "user", "content": "\n\n".join(parts)},
     ]
+
+
+@lru_cache(maxsize=8)
+def _compact(schema: str) -> str:
+    return json.dumps(json.loads(schema), ensure_ascii=False, separators=(",", ":"))
 
 
 def _canonical(value: Any) -> bytes:

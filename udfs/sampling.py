@@ -18,12 +18,18 @@ from udfs.titles import TitleLaws
 Integers = NDArray[np.int64]
 Codes = NDArray[np.int32]
 Uniforms = NDArray[np.float64]
-SAMPLER_VERSION = 3
+SAMPLER_VERSION = 4
 PERSON_ID_SHIFT = 10**10
 _BAND_OF_AGE = np.array([codes.AGE_BANDS.index(codes.age_band(age)) for age in range(131)], dtype=np.int32)
 _WORKS = codes.ACTIVITIES.index("ocupado")
 _LOOKS, _RETIRED = codes.ACTIVITIES.index("desocupado"), codes.ACTIVITIES.index("aposentado")
-_LAST_WORK_BAND = codes.AGE_BANDS.index("60-64")
+# Bands of age in which the retired last worked, with their shares (an assumption: pensions begin at 50 to 65), and from
+# which age on a retired person's job is one of former times.
+_LAST_WORK_BANDS = np.array([codes.AGE_BANDS.index(band) for band in ("50-54", "55-59", "60-64")], dtype=np.int32)
+_LAST_WORK_ENDS = np.array([0.25, 0.60])
+_OLD_JOB_YEARS = 70
+# Who drew a base group that the schooling closes draws again.
+_FORMER_TRIES = 8
 # Who does not work has none of these.
 WORK = (
     "occupation_group",
@@ -37,6 +43,7 @@ WORK = (
 )
 # Streams of the mixer; a number is given once and never to another variable.
 FORMER_GROUP, FORMER_COD, FORMER_TITLE, INCOME_POINT, TITLE, TRADE = 32, 33, 34, 13, 14, 15
+LAST_WORK, FORMER_AGAIN = 35, 1000
 _GUIDE_BITS = 8  # persons per entry of the guide to the numbering, as a power of two
 
 
@@ -248,7 +255,7 @@ def draw(
         "position": of_work(job["position"]),
         "is_mei": of_work(job["is_mei"]),
         "income_brl": income,
-        "former_title": _former_titles(numbers, values, tables),
+        "former_title": _former_titles(numbers, age, values, tables),
     }
 
 
@@ -272,19 +279,41 @@ def _income(band: Codes, group: Codes, u: Uniforms, tables: StateTables) -> Unif
     return np.round((low + (high - low) * (place - step)) * tables.income_factor[group])
 
 
-def _former_titles(numbers: Integers, values: dict[str, Codes], tables: StateTables) -> Codes:
-    """Last occupation of the retired and of who looks for work, as their like work today; -1 for others."""
+def _former_titles(numbers: Integers, age_years: Codes, values: dict[str, Codes], tables: StateTables) -> Codes:
+    """Last occupation of the retired and of who looks for work; -1 for others.
+
+    Who looks had the work of their like today. Who is retired had that of their like at the age of their last work,
+    under the titles of that time.
+    """
     activity = values["activity"]
     had_work = np.flatnonzero((activity == _LOOKS) | (activity == _RETIRED))
     past = {name: codes_[had_work] for name, codes_ in values.items()}
-    # Who is retired once worked at an age of work: the youngest of both bands.
-    past["age_band"] = np.minimum(past["age_band"], np.int32(_LAST_WORK_BAND))
     chosen = numbers[had_work]
+    retired = activity[had_work] == _RETIRED
+
+    def u(stream: int, who: NDArray[np.intp]) -> Uniforms:
+        return seeds.mixed(tables.seed, tables.state_code, stream, chosen[who])
+
+    everyone = np.arange(len(had_work))
+    last = _LAST_WORK_BANDS[np.searchsorted(_LAST_WORK_ENDS, u(LAST_WORK, everyone), side="right")]
+    last = np.where(retired, last, _LAST_WORK_BANDS[-1])
+    past["age_band"] = np.minimum(past["age_band"], last)
+    past["is_old"] = (retired & (age_years[had_work] >= _OLD_JOB_YEARS)).astype(np.int32)
     by_name = {variable.name: variable for variable in tables.network}
-    for name, stream in (("occupation_group", FORMER_GROUP), ("occupation_cod", FORMER_COD)):
-        u = seeds.mixed(tables.seed, tables.state_code, stream, chosen)
-        past[name] = by_name[name].law.draw(by_name[name].cells(past), u)
-    u = seeds.mixed(tables.seed, tables.state_code, FORMER_TITLE, chosen)
+    for variable in tables.network:
+        if variable.number is None and variable.parents == ("age_band",):  # coarser ages
+            past[variable.name] = variable.law.draw(variable.cells(past), np.zeros(0))
+    law = np.full(len(had_work), -1, dtype=np.int32)
+    for turn in range(_FORMER_TRIES):
+        lacking = np.flatnonzero(law < 0)
+        if not len(lacking):
+            break
+        part = {name: codes_[lacking] for name, codes_ in past.items()}
+        for name, stream in (("occupation_group", FORMER_GROUP), ("occupation_cod", FORMER_COD)):
+            variable = by_name[name]
+            part[name] = variable.law.draw(variable.cells(part), u(stream + turn * FORMER_AGAIN, lacking))
+        law[lacking] = titles.former_laws(tables.titles, part)
     found = np.full(len(numbers), -1, dtype=np.int32)
-    found[had_work] = titles.draw_former(tables.titles, past, u)
+    told = law >= 0
+    found[had_work[told]] = tables.titles.laws.draw(law[told], u(FORMER_TITLE, everyone[told]))
     return found

@@ -29,7 +29,8 @@ class TitleLaws:
         weight: Of each slot, within its law.
         slot_column: Column of `factor` of each slot's title; 0: no place favours it.
         tilted: (laws,) whether a place may favour a title of the law.
-        former_law: (COD x sexes x levels,) law of a job that is over: schooling and sex count, age and position do not.
+        former_law: (COD x sexes x cohorts x levels,) law of a job that is over: schooling and sex count, position does
+            not; who is old had titles that are out of use today. -1 where the schooling closes the base group.
         trades: Laws of the trades of a MEI.
         trade_law: (COD x sexes,) law of each cell; -1 where there is none.
     """
@@ -84,10 +85,15 @@ def cells(job: dict[str, Codes], age_class: Codes, age_years: Codes) -> Codes:
     return cell * np.int32(int(age_class.max()) + 1) + age_class[age_years]
 
 
-def draw_former(laws: TitleLaws, past: dict[str, Codes], u: Uniforms) -> Codes:
-    """The row of the title of a job that is over."""
+def former_laws(laws: TitleLaws, past: dict[str, Codes]) -> Codes:
+    """The law of a job that is over; -1 where the person's schooling closes the base group.
+
+    Args:
+        past: Codes: occupation_cod, sex, education_level, and `is_old`, 1 for who left the job long ago.
+    """
     cell = past["occupation_cod"] * np.int32(len(codes.SEXES)) + past["sex"]
-    return laws.laws.draw(laws.former_law[cell * np.int32(len(codes.EDUCATION_LEVELS)) + past["education_level"]], u)
+    cell = cell * np.int32(2) + past["is_old"]
+    return laws.former_law[cell * np.int32(len(codes.EDUCATION_LEVELS)) + past["education_level"]]
 
 
 def draw_trade(laws: TitleLaws, cod: Codes, sex: Codes, u: Uniforms) -> Codes:

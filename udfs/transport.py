@@ -3,15 +3,69 @@
 from __future__ import annotations
 
 import os
+import socket
 import ssl
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from census.errors import ConfigError, ModelError
-from udfs.endpoints import Dropped, TryFailed, Unreachable
+from udfs.retries import RULES, Dropped, TryFailed, Unreachable
+
+
+class Cut:
+    """A way to end one exchange from another thread: its connection is shut down, so that the server stops too."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._is_cut = False
+
+    def cut(self) -> None:
+        with self._lock:
+            self._is_cut = True
+            self._shut_down()
+
+    def takes(self, connection: object) -> None:
+        """Note the connection on which the exchange runs."""
+        with self._lock:
+            self._socket = getattr(connection, "sock", None)
+            if self._is_cut:
+                self._shut_down()
+
+    def _shut_down(self) -> None:
+        if self._socket is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # under TLS, and not politely within it
+
+
+_EXCHANGE = threading.local()
+
+
+def _telling(connection_class: type) -> type:
+    """The connection class of urllib3, telling the cut of its thread on which connection it sends."""
+
+    class Telling(connection_class):  # type: ignore[misc]
+        def endheaders(self, *args: object, **kwargs: object) -> None:
+            super().endheaders(*args, **kwargs)
+            cut = getattr(_EXCHANGE, "cut", None)
+            if cut is not None:
+                cut.takes(self)
+
+    return Telling
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _telling(HTTPConnectionPool.ConnectionCls)
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _telling(HTTPSConnectionPool.ConnectionCls)
 
 
 def open_session(*, hosts: int, sockets: int, verify: str | bool) -> requests.Session:
@@ -28,6 +82,7 @@ def open_session(*, hosts: int, sockets: int, verify: str | bool) -> requests.Se
     session.trust_env = False  # no proxy and no .netrc of the machine, and 0.2 ms less a request
     session.verify = verify
     adapter = HTTPAdapter(pool_connections=hosts, pool_maxsize=sockets, pool_block=False)
+    adapter.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
@@ -41,6 +96,7 @@ def exchange(
     *,
     deadline: float,
     monotonic: Callable[[], float],
+    cut: Cut | None = None,
 ) -> tuple[int, Mapping[str, str], bytes]:
     """Send, read to the end, and return status, headers and body.
 
@@ -48,6 +104,7 @@ def exchange(
         url: The endpoint as errors name it.
         timeouts: To connect, and to wait for bytes, in seconds.
         deadline: When all must be over, on the clock `monotonic`.
+        cut: Ends it before.
 
     Raises:
         TryFailed: The network failed in a way that may pass.
@@ -56,6 +113,7 @@ def exchange(
     remaining = max(0.05, deadline - monotonic())
     connect, read = (min(timeout, remaining) for timeout in timeouts)
     answered = False
+    _EXCHANGE.cut = cut
     try:
         # Redirects are not followed: the key would go along.
         response = session.send(request, stream=True, timeout=(connect, read), proxies={}, allow_redirects=False)
@@ -63,6 +121,8 @@ def exchange(
         return response.status_code, response.headers, _read_body(response, url, deadline, monotonic)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise _meaning(error, url, answered) from error
+    finally:
+        _EXCHANGE.cut = None
 
 
 def _read_body(response: requests.Response, url: str, deadline: float, monotonic: Callable[[], float]) -> bytes:
@@ -73,7 +133,7 @@ def _read_body(response: requests.Response, url: str, deadline: float, monotonic
         parts.append(part)
         if monotonic() > deadline:
             response.close()
-            raise TryFailed(f"{url} was still answering when the time was over")
+            raise TryFailed(f"{url} was still answering when the time was over", RULES["timeout"])
     parts.append(response.raw.read(decode_content=True))  # notes the end, which gives the socket back to the pool
     return b"".join(parts)
 
@@ -88,14 +148,14 @@ def _meaning(error: Exception, url: str, answered: bool) -> Exception:
     if isinstance(error, ValueError):  # requests' InvalidURL, InvalidHeader and their like
         return ModelError(f"no request can be sent to {url}: check llm.endpoints", endpoint=url)
     if isinstance(error, requests.ConnectTimeout):
-        return Unreachable(f"nobody answers at {url} (no connection in time)", counts=False)
+        return Unreachable(f"nobody answers at {url} (no connection in time)")
     if _cause(error, urllib3.exceptions.NewConnectionError):
         why = "connection refused" if _cause(error, ConnectionRefusedError) else "no such host or no route to it"
-        return Unreachable(f"nobody answers at {url} ({why})", counts=False)
+        return Unreachable(f"nobody answers at {url} ({why})")
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
-        return TryFailed(f"{url} did not answer in time")
+        return TryFailed(f"{url} did not answer in time", RULES["timeout"])
     if answered:
-        return TryFailed(f"{url} broke off in the middle of its answer")
+        return TryFailed(f"{url} broke off in the middle of its answer", RULES["broken off"])
     return Dropped(f"{url} closed the connection without an answer")
 
 

@@ -47,3 +47,16 @@ def test_a_surname_without_a_known_spelling_gets_its_tilde_and_cedilla(spark):
     rows = spark.createDataFrame([(word,) for word in words], "name string")
     found = [row[0] for row in rows.select(names._with_tilde(rows["name"])).collect()]
     assert found == ["Cantão", "Assunpcão", "Falcão", "Bulhão", "Nagao", "Liao", "Souza"]
+
+
+def test_a_name_that_a_sex_hardly_ever_bears_is_left_to_the_other(spark):
+    by_decade = spark.createDataFrame(
+        [("LUCAS", "nasc_1990_1999", 400_000.0), ("DARCI", "nasc_1930_1939", 20_000.0)],
+        "name string, column string, number double",
+    )
+    by_sex = spark.createDataFrame(
+        [("LUCAS", 10_492.0, 1_116_818.0), ("DARCI", 20_941.0, 42_379.0)], "name string, women double, men double"
+    )
+    lexicon = spark.createDataFrame([("LUCAS", "Lucas")], "name string, accented string")
+    rows = names.first_names(by_decade, by_sex, lexicon).collect()
+    assert {(row["first_name"], row["sex"]) for row in rows} == {("Lucas", "M"), ("Darci", "F"), ("Darci", "M")}

@@ -8,9 +8,12 @@ import io
 from collections import Counter, defaultdict
 from importlib import resources
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from census import codes
+from census import codes, rules, titles
+from conf import settings
 
 
 def rows(name: str) -> list[dict[str, str]]:
@@ -85,3 +88,63 @@ def test_places_favour_titles_that_exist_within_the_bounds():
 def test_what_is_added_to_a_base_group_exists():
     for row in rows("title_additions.csv"):
         assert row["cod"] in CODS and row["cbo"] in TITLES, row
+
+
+def base_groups() -> dict[str, set[str]]:
+    """Base group -> its titles, as `core_occupation__title` has them."""
+    crosswalk = rows("occupation_cbo_to_cod.csv.gz")
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in [*crosswalk, *rows("title_additions.csv")]:
+        found[row["cod"]].add(row["cbo"])
+    own = {row["cod"] for row in crosswalk}
+    for row in crosswalk:
+        for cod in set(filter(None, row["cod_alternativos"].split("|"))) - own:
+            found[cod].add(row["cbo"])
+    return {cod: chosen & TITLES.keys() for cod, chosen in found.items() if cod in CODS}
+
+
+def test_every_worker_whom_the_rules_allow_has_a_title_of_the_base_group():
+    asked = {row["cbo"]: row for row in rows("title_requirements.csv")}
+    cods = tuple(row["cod"] for row in rows("occupation_cod.csv.gz"))
+    frame = pd.DataFrame(
+        {
+            "occupation_cbo": cbo,
+            "occupation_cod": cod,
+            "title_feminine": TITLES[cbo]["feminine"],
+            "title_masculine": TITLES[cbo]["masculine"],
+            "jobs": 1.0,
+            "women_share": np.nan,
+            "min_education_level": asked[cbo]["min_education"],
+            "min_age_years": float(asked[cbo]["min_age_years"] or "nan"),
+            "max_age_years": float(asked[cbo]["max_age_years"] or "nan"),
+            "positions": asked[cbo]["positions"],
+            "only_sex": asked[cbo]["sexes"] or None,
+            "weight_factor": float(asked[cbo]["weight_factor"]),
+            "era": asked[cbo]["era"],
+        }
+        for cod, chosen in base_groups().items()
+        for cbo in chosen
+    )
+    known = titles.of_rows(frame, cods)
+    starts = titles.age_ends(known)
+    open_ = np.zeros((len(cods), len(codes.SEXES), *titles.allowed(known, starts).shape[1:]), dtype=bool)
+    for sex in range(len(codes.SEXES)):
+        word = known.sexes[:, sex][:, None, None, None]
+        np.logical_or.at(open_[:, sex], known.cod, titles.allowed(known, starts) & word)
+    cell = np.indices(open_.shape).reshape(open_.ndim, -1)
+    age_years = starts[cell[4]]
+    columns = dict(zip(("occupation_cod", "sex", "education_level", "position"), cell[:4], strict=True))
+    columns["age_years"] = age_years.astype(float)
+    forbidden = age_years < 14
+    for rule in rules.load(settings.rules(), cods):
+        if set(rule.variables) <= columns.keys():
+            forbidden |= rules.violations(rule, columns, {"occupation_cod": cods})
+    # Nobody serves in the forces at 70: the groups are closed by rules of the position.
+    closed = ~open_.ravel() & ~forbidden & ~np.isin(cell[0], [i for i, cod in enumerate(cods) if cod.startswith("0")])
+    assert {cods[i] for i in cell[0][closed]} == set()
+
+
+def test_titles_of_other_times_are_rare_today_or_new():
+    eras = [row for row in rows("title_requirements.csv") if row["era"]]
+    assert {row["era"] for row in eras} == set(codes.TITLE_ERAS)
+    assert all(float(row["weight_factor"]) < 1 for row in eras if row["era"] == "past")

@@ -22,6 +22,7 @@ def row(cbo: str, cod: str, jobs: float, women: float | None, **given: object) -
         "women_share": women,
         "only_sex": None,
         "weight_factor": 1.0,
+        "era": None,
         **asked,
         **given,
     }
@@ -49,6 +50,12 @@ def known() -> titles.Titles:
 
 def test_a_base_group_without_a_title_takes_those_of_the_code_beside_it(known):
     assert known.cbo[known.cod == COD.index("3222")].tolist() == ["322205", "322235", "322299"]
+
+
+def test_a_title_of_former_times_weighs_as_if_it_were_in_use_and_a_new_one_nothing():
+    rows = ROWS.assign(era=[None, "new", None, "past", None, None])
+    factor = titles.past_factor(titles.of_rows(rows, ("2221", "3221", "5162")))
+    assert factor.tolist() == [1.0, 0.0, 1.0, 2.0, 1.0, 1.0]
 
 
 def test_titles_are_as_common_as_their_jobs_and_less_unequal_where_rais_does_not_see(known):

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from conf.settings import STAGES, UFS
 from jobs import _cli, _storage
 
-OTHERS = ("report", "status", "ask", "person", "serve")
+OTHERS = ("plan", "report", "status", "ask", "person", "serve")
 
 
 class Ended(NamedTuple):
@@ -129,6 +129,14 @@ def test_an_endpoint_must_be_a_base_url_that_ends_in_v1(data, url):
 def test_a_key_in_an_endpoint_is_refused_and_not_repeated(data):
     refused = povo("run", "--data", str(data), "--set", "llm.endpoints=http://me:secret@host/v1")
     assert "llm.api_key_env" in complaint(refused)
+    assert "secret" not in refused.stderr
+
+
+def test_a_password_in_the_address_of_the_journal_is_refused_and_not_repeated(data):
+    refused = povo("run", "--data", str(data), "--set", "journal.folder=s3://me:secret@bucket/journal")
+    assert complaint(refused) == (
+        "--set journal.folder: an address holds no user and password; they are read from the environment"
+    )
     assert "secret" not in refused.stderr
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import re
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
 from typer.testing import CliRunner
 
 from census import codes, tables
 from census.errors import QualityGateError
-from jobs import _cli, _rule_check
+from conf import settings
+from jobs import _cli, _rule_check, _storage
 
 # What the title of everybody here asks for.
 ASKED = {
@@ -21,6 +25,7 @@ ASKED = {
     "positions": ("conta própria;empregador;militar ou estatutário", "string"),
     "only_sex": (None, "string"),
     "mei_cod": ("2211", "string"),
+    "former_level": (1, "int"),
 }
 
 
@@ -112,6 +117,43 @@ def test_a_broken_rule_stops_with_its_name_how_many_break_it_and_one_of_them(spa
 )
 def test_who_may_not_have_the_title_breaks_a_rule_of_titles(spark, name, given):
     assert found(spark, make_person(1), make_person(2, **given)).by_rule() == {name: 1}
+
+
+def test_a_former_title_asks_for_its_schooling_and_of_two_titles_of_a_name_the_least_counts(spark, tmp_path):
+    low, high = codes.EDUCATION_LEVELS[0], codes.EDUCATION_LEVELS[2]
+    titles = [("261135", "Repórter", "Repórter", high), ("622010", "Jardineira", "Jardineiro", low)]
+    titles.append(("622099", "Jardineira", "Jardineiro", high))
+    blank = dict.fromkeys(tables.OCCUPATION.column_names)
+    group = {"occupation_cod": "2642", "cod_title": "x", "occupation_group": codes.OCCUPATION_GROUPS[1]}
+    rows = [
+        blank
+        | group
+        | {"occupation_cbo": cbo, "title_feminine": woman, "title_masculine": man, "min_education_level": level}
+        | {"jobs": 0.0, "weight_factor": 1.0}
+        for cbo, woman, man, level in titles
+    ]
+    config = settings.load(options={"run.data": str(tmp_path)})
+    for table, content in ((tables.OCCUPATION, rows), (tables.MEI_TRADE, [])):
+        known = pa.Table.from_pylist(content, to_arrow_schema(table.schema))
+        write_deltalake(_storage.path(tmp_path, table), known)
+    work = (
+        "occupation_group",
+        "occupation_cod",
+        "occupation_cbo",
+        "occupation_title",
+        "position",
+        "is_mei",
+        "income_brl",
+    )
+    retired = {"activity": "aposentado", "age_years": 70, **dict.fromkeys(work)}
+    people = [
+        make_person(1, education_level=low, former_occupation_title="Repórter", **retired),
+        make_person(2, education_level=high, former_occupation_title="Repórter", **retired),
+        make_person(3, education_level=low, former_occupation_title="Jardineira", **retired),
+    ]
+    drawn = [tuple(person[name] for name in tables.ATTRIBUTE.column_names) for person in people]
+    frame = spark.createDataFrame(drawn, tables.ATTRIBUTE.schema)
+    assert _rule_check.check(spark, config, frame).by_rule() == {"no_former_title_below_its_schooling": 1}
 
 
 def test_the_command_lists_every_rule_with_its_reason():

@@ -8,16 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from census.errors import ConfigError, ModelError
+from census.errors import ModelError
 from jobs import _server_process, serve
-from jobs._faults import Fault, FaultPlan, read_faults
 
 MODEL = "povo-offline-writer"
 RECORD = """Escreva sobre esta pessoa.
@@ -103,6 +101,8 @@ def test_a_text_longer_than_the_budget_is_cut_there(url: str):
         ({"model": "gpt-oss-120b"}, 404, "model"),
         ({"messages": []}, 400, "messages"),
         ({"messages": [{"role": "user", "content": 3}]}, 400, "messages"),
+        ({"messages": [{"role": "user", "content": "muito " * 140_000}]}, 400, "messages"),
+        ({"messages": [{"role": "user", "content": "muito " * 200_000}]}, 400, "messages"),
         ({"max_completion_tokens": 0}, 400, "max_completion_tokens"),
         ({"stream": True}, 400, "stream"),
         ({"n": 2}, 400, "n"),
@@ -125,6 +125,16 @@ def test_what_it_cannot_do_is_refused_in_the_shape_of_openai(
 def test_a_body_that_is_no_request_is_refused(url: str, body: bytes):
     response = requests.post(f"{url}/chat/completions", data=body, timeout=5)
     assert response.status_code == 400 and response.json()["error"]["type"] == "BadRequestError"
+
+
+def test_what_is_not_there_is_said_so(url: str):
+    root = url.removesuffix("/v1")
+    unknown = requests.get(f"{root}/v1/embeddings", timeout=5)
+    wrong = requests.get(f"{url}/chat/completions", timeout=5)
+    assert (unknown.status_code, wrong.status_code) == (404, 405)
+    assert "/v1/embeddings" in unknown.json()["error"]["message"]
+    head = requests.head(f"{url}/models", timeout=5)
+    assert (head.status_code, head.content) == (200, b"") and int(head.headers["Content-Length"]) > 100
 
 
 def test_a_message_may_come_in_parts(url: str):
@@ -173,43 +183,6 @@ def test_answers_come_without_the_40_ms_of_a_delayed_acknowledgement(url: str):
     assert time.monotonic() - started < 20 * 0.040
 
 
-def test_faults_come_by_number_and_end_when_told():
-    plan = FaultPlan((Fault("reset", every=3, times=2), Fault("latency", seconds=1.0, every=2)))
-    assert [[fault.kind for fault in plan.hits(number, 0)] for number in range(1, 10)] == [
-        [], ["latency"], ["reset"], ["latency"], [], ["reset", "latency"], [], ["latency"], [],
-    ]  # fmt: skip
-
-
-def test_faults_by_body_hit_the_same_bodies_in_any_order():
-    plan = FaultPlan((Fault("malformed", shape="not_json", every=5, by="body"),))
-    hit = {digest for digest in range(100) if plan.hits(1, digest)}
-    assert hit == {digest for digest in reversed(range(100)) if plan.hits(7, digest)} and len(hit) == 20
-
-
-@pytest.mark.parametrize(
-    ("text", "named"),
-    [
-        ("[[fault]]\nkind = 'status'\nstatus = 503\nevry = 7", "unknown key 'evry'"),
-        ("[[fault]]\nkind = 'reset'\nseconds = 1", "unknown key 'seconds'"),
-        ("[[fault]]\nkind = 'explode'", "kind is 'explode'"),
-        ("[[fault]]\nkind = 'status'", "needs status"),
-        ("[[fault]]\nkind = 'status'\nstatus = true", "status is True"),
-        ("[[fault]]\nkind = 'malformed'\nshape = 'round'", "shape is 'round'"),
-        ("[[fault]]\nkind = 'latency'\nseconds = -1", "seconds is -1"),
-        ("[[fault]]\nkind = 'reset'\nevery = 0", "every is 0"),
-        ("[fault]\nkind = 'reset'", "two brackets"),
-        ("[[faults]]\nkind = 'reset'", "unknown key 'faults'"),
-        ("[[fault]", "cannot be read as TOML"),
-    ],
-)
-def test_a_wrong_faults_file_names_the_file_and_the_key(tmp_path: Path, text: str, named: str):
-    path = tmp_path / "faults.toml"
-    path.write_text(text)
-    with pytest.raises(ConfigError) as caught:
-        read_faults(path)
-    assert named in str(caught.value) and str(path) in str(caught.value)
-
-
 def test_faults_are_played_to_whoever_asks(tmp_path: Path):
     path = tmp_path / "faults.toml"
     path.write_text(
@@ -226,16 +199,6 @@ def test_faults_are_played_to_whoever_asks(tmp_path: Path):
         with pytest.raises(requests.ConnectionError):
             ask(faulty)
         assert stats(faulty)["chat_requests"] == 3
-
-
-def test_slots_keep_the_others_waiting(tmp_path: Path):
-    path = tmp_path / "faults.toml"
-    path.write_text('[[fault]]\nkind = "slots"\nslots = 2\n[[fault]]\nkind = "latency"\nseconds = 0.1\n')
-    with _server_process.start(tmp_path / "serve.log", path) as narrow:
-        started = time.monotonic()
-        with ThreadPoolExecutor(6) as pool:
-            assert {response.status_code for response in pool.map(lambda _: ask(narrow), range(6))} == {200}
-        assert stats(narrow)["peak_running"] == 2 and time.monotonic() - started >= 0.3
 
 
 def test_the_server_ends_with_its_block(tmp_path: Path):

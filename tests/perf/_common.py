@@ -47,10 +47,17 @@ def config(data: str, **options: object) -> Config:
 
 def sample_tables(spark: SparkSession, conf: Config, uf: str, *, seed: int, min_age_years: int) -> SampleTables:
     """The sampler's tables of one state."""
+    return sample_tables_of(spark, conf, [uf], seed=seed, min_age_years=min_age_years)
+
+
+def sample_tables_of(
+    spark: SparkSession, conf: Config, ufs: list[str], *, seed: int, min_age_years: int
+) -> SampleTables:
+    """The sampler's tables of some states."""
     from jobs import _sample_tables
 
     return _sample_tables.read(
-        spark, conf.data_dir, settings.network(), ufs=[uf], seed=seed, min_age_years=min_age_years
+        spark, conf.data_dir, settings.network(), ufs=ufs, seed=seed, min_age_years=min_age_years
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,10 +13,13 @@ from typing import Any
 
 import pytest
 import requests
+from fsspec.implementations.memory import MemoryFileSystem
+from pyarrow.fs import FSSpecHandler, PyFileSystem
 
 from jobs._chat_app import app
 from jobs._faults import read_faults
 from jobs.serve import listen, server_of
+from udfs.storage import Folder
 
 
 def tiny_writer(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -66,3 +71,17 @@ def chat_body() -> Callable[..., bytes]:
         return json.dumps({"model": "povo-offline-writer", "messages": messages, **changes}).encode()
 
     return body
+
+
+@pytest.fixture()
+def memory_store() -> Folder:
+    """A folder in an object store of this process."""
+    return Folder("memory://journal", f"/journal-{uuid.uuid4().hex}", PyFileSystem(FSSpecHandler(MemoryFileSystem())))
+
+
+@pytest.fixture()
+def unused_port() -> Iterator[int]:
+    """A port that is ours and on which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]

@@ -84,7 +84,7 @@ def make_titles() -> TitleLaws:
         weight=np.concatenate([law / law.sum() for law in weights]),
         slot_column=np.zeros(len(value), dtype=np.int32),
         tilted=np.zeros(18, dtype=bool),
-        former_law=np.repeat(cells, len(codes.EDUCATION_LEVELS)),
+        former_law=np.repeat(cells, 2 * len(codes.EDUCATION_LEVELS)),
         trades=laws,
         trade_law=cells,
     )
@@ -313,7 +313,7 @@ def test_a_trade_is_of_every_mei_and_of_nobody_else(people):
     assert np.array_equal(people["trade"][mei], people["occupation_cod"][mei] * 2 + people["sex"][mei])
 
 
-def test_the_old_once_did_what_people_of_60_to_64_do_today(state):
+def test_the_old_once_did_what_people_under_65_do_today(state):
     # Whoever is over 64 and works is in group 2, whoever is younger never is.
     old = np.arange(BANDS) > codes.AGE_BANDS.index("60-64")
     law = alias.law(np.broadcast_to(np.where(old[:, None], [0, 0, 1], [0.5, 0.5, 0]), (2, 2, BANDS, 3)))
@@ -322,6 +322,21 @@ def test_the_old_once_did_what_people_of_60_to_64_do_today(state):
     works, had = found["activity"] == 0, (found["former_title"] >= 0) & (found["age_years"] > 64)
     assert (found["occupation_group"][works & (found["age_years"] > 64)] == 2).all()
     assert had.any() and set(found["former_title"][had] // 2 // 3) == {0, 1}
+
+
+def test_a_schooling_that_closes_a_base_group_has_another_occupation_of_the_past(state):
+    # Group 0 of three base groups is closed to everyone: its law is none.
+    closed = state.titles.former_law.copy()
+    closed[: 3 * 2 * 2 * len(codes.EDUCATION_LEVELS)] = -1
+    shut = replace(state, titles=replace(state.titles, former_law=closed))
+    found, before = (sampling.draw(np.arange(1 << state.bits), each) for each in (shut, state))
+    had = before["former_title"] >= 0
+    group, was = found["former_title"] // 2 // 3, before["former_title"] // 2 // 3
+    assert (was[had] == 0).sum() > 100
+    # Who drew an open group keeps the occupation; eight closed draws in a row leave few without one.
+    assert np.array_equal(found["former_title"][had & (was > 0)], before["former_title"][had & (was > 0)])
+    assert set(group[had & (was == 0) & (found["former_title"] >= 0)]) == {1, 2}
+    assert (found["former_title"][had] < 0).mean() < 0.03
 
 
 def test_income_lies_in_its_band_moved_by_its_group_and_keeps_the_mass_on_the_minimum_wage(state, people, traced):

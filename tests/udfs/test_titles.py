@@ -13,7 +13,7 @@ from jobs import _title_tables
 from udfs import titles
 
 LEVELS = codes.EDUCATION_LEVELS
-COD = ("2611", "6221")
+COD = ("2611", "4131", "6221")
 WORKERS = 60_000
 
 
@@ -31,6 +31,7 @@ def title(cbo: str, cod: str, jobs: float, **given: object) -> dict[str, object]
         "positions": None,
         "only_sex": None,
         "weight_factor": 1.0,
+        "era": None,
         **given,
     }
 
@@ -42,6 +43,9 @@ ROWS = pd.DataFrame(
         title("631105", "6221", 1_000),
         title("631205", "6221", 3_000),
         title("631210", "6221", 100, positions="conta própria"),
+        title("412105", "4131", 1_000, weight_factor=0.05, era="past"),
+        title("412110", "4131", 1_000),
+        title("412199", "4131", 1_000, era="new"),
     ]
 ).astype({"jobs": float, "women_share": float})
 REGIONAL = pd.DataFrame(
@@ -61,16 +65,20 @@ TRADES = pd.DataFrame(
 
 @pytest.fixture(scope="module")
 def built() -> _title_tables.TitleTables:
+    return built_of(ROWS)
+
+
+def built_of(rows: pd.DataFrame) -> _title_tables.TitleTables:
     weights = pd.DataFrame(
         [
             (row.occupation_cod, row.occupation_cbo, sex, formal, row.jobs / 2)
-            for row in ROWS.itertuples()
+            for row in rows.itertuples()
             for sex in codes.SEXES
             for formal in (False, True)
         ],
         columns=["occupation_cod", "occupation_cbo", "sex", "formal", "weight"],
     )
-    return _title_tables.build(ROWS, weights, TRADES, REGIONAL, CONDITIONS, COD)
+    return _title_tables.build(rows, weights, TRADES, REGIONAL, CONDITIONS, COD)
 
 
 def drawn(
@@ -125,16 +133,41 @@ def test_a_worker_s_title_does_not_hang_on_who_is_drawn_beside(built):
     assert together.tolist() == alone
 
 
+def former(built: _title_tables.TitleTables, cod: str, level: int, is_old: int) -> dict[str, float]:
+    """Share of each title among the former jobs of one kind; empty where the schooling closes the base group."""
+    given = {"occupation_cod": COD.index(cod), "sex": 1, "education_level": level, "is_old": is_old}
+    law = titles.former_laws(built.laws, {k: np.full(WORKERS, v, dtype=np.int32) for k, v in given.items()})
+    if law.max() < 0:
+        return {}
+    rows = built.laws.laws.draw(law, (np.arange(WORKERS) + 0.5) / WORKERS)
+    found, counts = np.unique(np.array(built.cbo)[rows], return_counts=True)
+    return dict(zip(found.tolist(), (counts / WORKERS).tolist(), strict=True))
+
+
 def test_a_job_that_is_over_asks_for_schooling_alone(built):
-    past = {name: np.zeros(1000, dtype=np.int32) for name in ("occupation_cod", "sex")}
-    past["education_level"] = np.full(1000, 1, dtype=np.int32)
-    rows = titles.draw_former(built.laws, past, np.linspace(0, 0.999, 1000))
-    assert set(np.array(built.cbo)[rows]) == {"241099"}
+    assert former(built, "2611", 1, 0) == {"241099": 1.0}
+    assert former(built, "2611", 3, 0) == pytest.approx({"241005": 50 / 55, "241099": 5 / 55}, abs=1e-3)
+
+
+def test_a_former_title_is_never_below_its_schooling_even_where_that_closes_the_base_group():
+    graduates = ROWS[ROWS["occupation_cbo"] != "241099"]
+    laws = built_of(graduates).laws
+    past = {name: np.zeros(1, dtype=np.int32) for name in ("occupation_cod", "sex", "education_level", "is_old")}
+    assert titles.former_laws(laws, past).tolist() == [-1]
+    assert titles.former_laws(laws, past | {"education_level": np.array([3], dtype=np.int32)})[0] >= 0
+
+
+def test_who_is_old_had_titles_that_are_out_of_use_and_none_of_the_new(built):
+    # The weights of the fit hold the factor 0.05 of the typist's title already.
+    now, once = former(built, "4131", 2, 0), former(built, "4131", 2, 1)
+    assert set(now) == {"412105", "412110", "412199"}
+    assert set(once) == {"412105", "412110"}
+    assert once["412105"] / once["412110"] == pytest.approx(20 * now["412105"] / now["412110"], rel=0.02)
 
 
 def test_a_mei_has_a_trade_of_the_base_group(built):
     rows = titles.draw_trade(
-        built.laws, np.array([1, 1], dtype=np.int32), np.array([0, 1], dtype=np.int32), np.zeros(2)
+        built.laws, np.array([2, 2], dtype=np.int32), np.array([0, 1], dtype=np.int32), np.zeros(2)
     )
     assert [built.trade_words[2 * row + sex] for row, sex in zip(rows, (0, 1), strict=True)] == [
         "Pescadora",

@@ -11,14 +11,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from census.errors import ModelError, PovoError
+from udfs.answers import Answer, Ask, Rejection, Verdict
 from udfs.client import ChatClient, ClientSettings
 from udfs.journal import JournalWriter, journal_files, read_journal
-from udfs.writing import KnownAnswer, Labels, Outcome, PendingCall, PendingRecord, RenderedCall, write_partition
+from udfs.storage import open_folder
+from udfs.task_figures import TaskFigures, figures_name
+from udfs.writing import Labels, Outcome, PendingRecord, TaskLimits, write_partition
 
 MODEL = "povo-offline-writer"
 LABELS = Labels(run_id="run1", model=MODEL, prompt_version="2026-11-1")
@@ -27,26 +30,53 @@ StartServer = Callable[..., str]
 Stats = Callable[[str], dict[str, Any]]
 
 
-def render(record: PendingRecord, call: int, call1_answer: Mapping[str, Any] | None) -> RenderedCall:
-    attempt = (record.call1 if call == 1 else record.call2).attempt
-    text = f"{record.uuid} chamada {call} tentativa {attempt} {json.dumps(call1_answer)}"
-    messages = [{"role": "system", "content": "Escreva."}, {"role": "user", "content": text}]
-    return RenderedCall(f"key:{text}", json.dumps({"model": MODEL, "messages": messages}).encode())
+class TwoCalls:
+    """The walk of a record with prompts of one line: call 2 quotes call 1, and a bad answer is asked for once more."""
+
+    def __init__(self, uuid: str, known: Mapping[str, Answer], attempt: int) -> None:
+        self.uuid, self.known = uuid, known
+        self.call: Literal[1, 2] = 1
+        self.attempt, self.parent_key = attempt, None
+        self.first: dict[str, Any] | None = None
+        self.rejections: list[Rejection] = []
+        self.ask: Ask | None = None
+        self._move()
+
+    def take(self, answer: Answer) -> None:
+        self._judge(answer)
+        self._move()
+
+    def _judge(self, answer: Answer) -> None:
+        assert self.ask is not None
+        parsed = None
+        if answer.finish_reason == "stop" and answer.content:
+            parsed = json.loads(answer.content) if answer.content.startswith("{") else None
+        if parsed is None or "resumo" not in parsed:
+            self.rejections.append(Rejection(self.call, self.attempt, self.ask.request_key, "not_json", "não é JSON"))
+            self.attempt += 1
+        elif self.call == 1:
+            self.call, self.attempt, self.first, self.parent_key = 2, 0, parsed, self.ask.request_key
+        else:
+            self.call = 0  # type: ignore[assignment]
+
+    def _move(self) -> None:
+        while True:
+            if self.call == 0:
+                self.ask = None
+                return
+            text = f"{self.uuid} chamada {self.call} tentativa {self.attempt} {json.dumps(self.first)}"
+            messages = [{"role": "system", "content": "Escreva."}, {"role": "user", "content": text}]
+            body = json.dumps({"model": MODEL, "messages": messages}).encode()
+            verdict = Verdict(rejections=tuple(self.rejections))
+            self.ask = Ask(self.call, self.attempt, f"key:{text}", body, self.parent_key, verdict)
+            if self.ask.request_key not in self.known:
+                return
+            self._judge(self.known[self.ask.request_key])
 
 
-def parse(content: str | None, finish_reason: str | None) -> Mapping[str, Any] | None:
-    if finish_reason == "length" or content is None:
-        return None
-    try:
-        answer = json.loads(content)
-    except ValueError:
-        return None
-    return answer if "resumo" in answer else None
-
-
-def pending(number: int, known: Mapping[str, KnownAnswer] | None = None, attempt: int = 0) -> PendingRecord:
-    calls = PendingCall(attempt=attempt, answers=known or {})
-    return PendingRecord(f"u{number:03d}", "AC", {"first_name": "Ana"}, calls, calls)
+def pending(number: int, known: Mapping[str, Answer] | None = None, attempt: int = 0) -> PendingRecord:
+    uuid = f"u{number:03d}"
+    return PendingRecord(uuid, "AC", TwoCalls(uuid, known or {}, attempt))
 
 
 class Bench:
@@ -58,27 +88,38 @@ class Bench:
     def write(self, records: Any, *, threads: int = 4, **changes: Any) -> list[Outcome]:
         return list(self.outcomes(records, threads=threads, **changes))
 
-    def outcomes(self, records: Any, *, threads: int = 4, **changes: Any) -> Iterator[Outcome]:
+    def outcomes(
+        self, records: Any, *, threads: int = 4, retry_budget_share: float = 0.1, **limits: Any
+    ) -> Iterator[Outcome]:
         settings = ClientSettings(
-            (self.url,), MODEL, threads=threads, backoff_base_seconds=0.01, start_unreachable_seconds=0.2, max_tries=12
+            (self.url,),
+            MODEL,
+            in_flight=threads,
+            backoff_base_seconds=0.01,
+            start_unreachable_seconds=0.2,
+            max_tries=12,
+            retry_budget_share=retry_budget_share,
         )
+        self.figures = TaskFigures()
         with JournalWriter(self.folder, "run1", 0) as journal:
             yield from write_partition(
                 records,
-                open_client=lambda: ChatClient(settings),
-                render_call=render,
-                parse_call1=parse,
+                open_client=lambda: ChatClient(settings, figures=self.figures),
                 journal=journal,
                 labels=LABELS,
-                threads=threads,
-                **changes,
+                limits=TaskLimits(threads, **limits),
+                figures=self.figures,
+                figures_file=open_folder(self.folder).file(figures_name("run1", 0, 0)),
             )
+
+    def told(self) -> dict[str, Any]:
+        return dict(json.loads((self.folder / figures_name("run1", 0, 0)).read_text(encoding="utf-8")))
 
     def stored(self) -> list[dict[str, Any]]:
         return [row for path in journal_files(self.folder) for row in read_journal(path)]
 
-    def known(self) -> dict[str, KnownAnswer]:
-        return {row["request_key"]: KnownAnswer(row["content"], row["finish_reason"]) for row in self.stored()}
+    def known(self) -> dict[str, Answer]:
+        return {row["request_key"]: Answer(row["content"], row["finish_reason"]) for row in self.stored()}
 
 
 @pytest.fixture()
@@ -135,15 +176,106 @@ def test_a_further_attempt_is_another_request(bench: Callable[..., Bench], stats
 
 
 @pytest.mark.parametrize("shape", ["truncated", "not_json", "null_content", "missing_key"])
-def test_a_first_answer_that_cannot_be_read_is_stored_and_ends_the_record(
+def test_an_answer_that_is_not_right_is_asked_for_twice_more_and_every_one_is_stored(
     bench: Callable[..., Bench], stats: Stats, shape: str
 ):
-    made = bench(f'kind = "malformed"\nshape = "{shape}"')
+    made = bench(f'kind = "malformed"\nshape = "{shape}"\ntimes = 7')
     (outcome,) = made.write([pending(1)])
-    assert (outcome.status, outcome.calls_sent) == ("unusable", 1)
-    assert [row["call"] for row in made.stored()] == [1]
-    made.write([pending(1, made.known())])
-    assert stats(made.url)["chat_requests"] == 1
+    assert (outcome.status, outcome.calls_sent) == ("unusable", 3)
+    assert outcome.reason == "the answer to call 1 is not right: not_json"
+    assert [(row["call"], row["attempt"]) for row in made.stored()] == [(1, 0), (1, 1), (1, 2)]
+    (outcome,) = made.write([pending(1, made.known())])  # a further round goes on where the last one ended
+    assert (outcome.status, outcome.calls_sent) == ("unusable", 3)
+    (outcome,) = made.write([pending(1, made.known())])
+    assert (outcome.status, outcome.calls_sent) == ("complete", 3)
+    asked = [(row["call"], row["attempt"]) for row in made.stored()]
+    assert sorted(asked) == [*((1, attempt) for attempt in range(8)), (2, 0)]
+    assert stats(made.url)["chat_requests"] == stats(made.url)["distinct_bodies"] == 9
+    assert made.told()["retries"] == {"content": 1}
+
+
+def test_the_second_call_is_asked_again_as_the_first_is(bench: Callable[..., Bench]):
+    made = bench('kind = "malformed"\nshape = "not_json"\nevery = 2\ntimes = 1')
+    (outcome,) = made.write([pending(1)])
+    assert (outcome.status, outcome.calls_sent) == ("complete", 3)
+    assert [(row["call"], row["attempt"]) for row in made.stored()] == [(1, 0), (2, 0), (2, 1)]
+
+
+def test_without_content_retries_every_call_is_asked_once(bench: Callable[..., Bench], stats: Stats):
+    made = bench('kind = "malformed"\nshape = "not_json"')
+    outcomes = made.write((pending(number) for number in range(5)), content_retries=0)
+    assert {(o.status, o.calls_sent) for o in outcomes} == {("unusable", 1)}
+    assert stats(made.url)["chat_requests"] == 5
+
+
+def test_a_cap_on_tokens_ends_the_asking_with_what_is_in_flight_and_a_later_run_goes_on(
+    bench: Callable[..., Bench], stats: Stats
+):
+    made = bench('kind = "latency"\nseconds = 0.02')
+    outcomes = made.write((pending(number) for number in range(100)), threads=4, token_cap=3000)
+    counted = stats(made.url)
+    spent = counted["prompt_tokens"] + counted["completion_tokens"]
+    largest = max(row["prompt_tokens"] + row["completion_tokens"] for row in made.stored())
+    assert 3000 <= spent < 3000 + 4 * largest
+    assert spent == sum(o.prompt_tokens + o.completion_tokens for o in outcomes)
+    assert counted["chat_requests"] == len(made.stored()) == sum(o.calls_sent for o in outcomes)
+    capped = [o for o in outcomes if o.status == "capped"]
+    assert len(outcomes) == 100 and {o.status for o in outcomes} == {"complete", "capped"}
+    assert {o.reason for o in capped} == {"the cap of 3,000 tokens of this task is reached"}
+    again = made.write(pending(number, made.known()) for number in range(100))
+    assert {o.status for o in again} == {"complete"}
+    assert stats(made.url)["chat_requests"] == 200 and stats(made.url)["answered_again"] == 0
+
+
+def test_a_budget_of_retries_that_is_spent_ends_the_asking_with_its_reasons(bench: Callable[..., Bench], stats: Stats):
+    made = bench('kind = "status"\nstatus = 503\nevery = 2')
+    outcomes = made.write((pending(number) for number in range(300)), threads=8)
+    stopped = [o for o in outcomes if o.status == "stopped"]
+    assert len(outcomes) == 300 and len(stopped) > 200
+    assert all("the budget of retries is spent" in str(o.reason) and "answered 503" in str(o.reason) for o in stopped)
+    counted = stats(made.url)["requests_by_status"]
+    assert counted["200"] == len(made.stored()) and 20 < counted["503"] < 60
+
+
+def test_a_server_that_always_refuses_costs_no_more_than_the_floor_of_the_budget(
+    bench: Callable[..., Bench], stats: Stats
+):
+    made = bench('kind = "status"\nstatus = 503')
+    outcomes = made.write((pending(number) for number in range(1000)), threads=8)
+    assert {o.status for o in outcomes} <= {"stopped", "failed"} and len(outcomes) == 1000
+    assert stats(made.url)["chat_requests"] <= 20 + 3 * 8
+
+
+def test_figures_of_the_task_equal_those_of_the_server(bench: Callable[..., Bench], stats: Stats):
+    made = bench(
+        'kind = "status"\nstatus = 503\nevery = 7',
+        'kind = "reset"\nevery = 11',
+        'kind = "status"\nstatus = 429\nevery = 13\nretry_after = 0.01',
+        'kind = "malformed"\nshape = "not_json"\nevery = 17',
+    )
+    outcomes = made.write((pending(number) for number in range(100)), threads=8, retry_budget_share=1.0)
+    told, counted = made.told(), stats(made.url)
+    assert {o.status for o in outcomes} == {"complete"}
+    assert told["asked"] == told["answered"] == 200 + told["retries"]["content"] == len(made.stored())
+    further = sum(told["retries"].values()) - told["retries"]["content"]
+    assert told["asked"] + further == counted["chat_requests"]
+    assert (told["prompt_tokens"], told["completion_tokens"]) == (
+        counted["prompt_tokens"],
+        counted["completion_tokens"],
+    )
+    assert told["cached_tokens"] == sum(row["cached_tokens"] for row in made.stored())
+    assert sum(count for _, count in told["latency_ms"]) == told["answered"]
+    assert (told["in_flight"], told["waiting"], told["limit"]) == (0, 0, 0)
+
+
+def test_figures_are_told_while_the_task_runs(bench: Callable[..., Bench]):
+    made = bench('kind = "latency"\nseconds = 0.4')
+    outcomes = made.outcomes((pending(number) for number in range(40)), threads=8)
+    for _ in range(16):
+        next(outcomes)
+    told = made.told()
+    assert 0 < told["in_flight"] <= told["limit"] == 8 and 0 < told["answered"] < 80 and told["waiting"] > 0
+    outcomes.close()
 
 
 def test_a_row_that_keeps_failing_is_reported_and_not_stored(bench: Callable[..., Bench]):
@@ -161,7 +293,7 @@ def test_temporary_failures_of_every_kind_lose_no_record(bench: Callable[..., Be
         'kind = "reset"\nevery = 11',
         'kind = "status"\nstatus = 429\nevery = 13\nretry_after = 0.01',
     )
-    outcomes = made.write((pending(number) for number in range(60)), threads=8)
+    outcomes = made.write((pending(number) for number in range(60)), threads=8, retry_budget_share=1.0)
     assert {o.status for o in outcomes} == {"complete"}
     assert len(made.stored()) == 120 and stats(made.url)["answered_again"] == 0
 
@@ -205,6 +337,33 @@ def test_as_many_requests_are_in_flight_as_there_are_threads(bench: Callable[...
     made.write((pending(number) for number in range(64)), threads=16)
     assert stats(made.url)["peak_running"] == 16
     assert time.monotonic() - started < 64 * 2 * 0.1 / 16 * 2
+
+
+def test_four_tasks_with_a_quarter_each_ask_as_much_at_once_as_one(bench: Callable[..., Bench], stats: Stats):
+    made = bench('kind = "latency"\nseconds = 0.1')
+    tasks = [
+        threading.Thread(
+            target=lambda task=task: Bench(made.url, made.folder / str(task)).write(
+                (pending(100 * task + number) for number in range(16)), threads=4
+            )
+        )
+        for task in range(4)
+    ]
+    for task in tasks:
+        task.start()
+    for task in tasks:
+        task.join()
+    assert stats(made.url)["peak_running"] == 16 and stats(made.url)["chat_requests"] == 128
+
+
+def test_the_limit_settles_at_the_slots_of_a_server_that_only_tells_its_queue(bench: Callable[..., Bench]):
+    made = bench('kind = "latency"\nseconds = 0.05', 'kind = "slots"\nslots = 16')
+    limits = []
+    for outcome in made.outcomes((pending(number) for number in range(600)), threads=64):
+        assert outcome.status == "complete"
+        limits.append(made.figures.snapshot(0.0)["limit"])
+    settled = limits[len(limits) // 2 : -64]
+    assert min(settled) >= 14 and max(settled) <= 19
 
 
 def test_leaving_early_stores_the_answers_in_flight(bench: Callable[..., Bench], stats: Stats):
