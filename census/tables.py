@@ -1012,6 +1012,7 @@ TEXT = Table(
         Column("personas_writer", _S, "Model that wrote the six personas."),
         Column("writer", _S, "Both, once if they are the same."),
         Column("prompt_version", _S, "Version of the prompts."),
+        Column("warnings", _LIST, "Codes of what the checks found and let pass."),
         *(
             Column(f"mentions_{what}", _B, f"The texts say the {what}.", required=False)
             for what in ("name", "municipality", "state", "occupation", "age")

@@ -175,6 +175,10 @@ class Validate(_Section):
     max_narrative_characters: int = Field(ge=1)
     min_persona_characters: int = Field(ge=1)
     max_persona_characters: int = Field(ge=1)
+    min_portuguese_probability: float = Field(ge=0, le=1)
+    max_english_share: float = Field(ge=0, le=1)
+    max_repeats: int = Field(ge=3)
+    warn_only: tuple[str, ...]
 
 
 class Publish(_Section):

@@ -24,7 +24,7 @@ from census import codes, expectation, harmonise, model, quality, tables
 from census.quality import Comparison
 from conf import settings
 from conf.settings import Bound, Config
-from jobs import _fairness, _locks, _model_tables, _rule_check, _storage
+from jobs import _check_metrics, _fairness, _locks, _model_tables, _rule_check, _storage, _text_inputs
 from udfs import tally
 from udfs.sampling import WORK
 
@@ -470,6 +470,9 @@ def _texts(spark: SparkSession, config: Config, ufs: list[str]) -> Iterator[dict
             yield _row(row["uf"], "text", name, row[column], row[f"n_{column}"])
         for name in tables.TEXT_FIELDS:
             yield _row(row["uf"], "text", f"characters of {name}", row[f"length_{name}"], row["n"])
+    own = [*_check_metrics.planted_errors(_text_inputs.bounds_of(config)), *_check_metrics.warnings(texts)]
+    for figure in own:
+        yield _row(figure.uf, "text", figure.name, figure.value, figure.n)
     people = _storage.read(spark, config.data_dir, tables.ATTRIBUTE, ufs)
     named = texts.join(people.select("uuid", "first_name", _full_name().alias("name")), "uuid", "inner")
     bare = F.replace(F.replace("persona", F.col("name"), F.lit("#")), F.col("first_name"), F.lit("#"))

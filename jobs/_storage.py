@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 from census.errors import ConfigError, SchemaError
 from census.tables import Table
 
-FORMAT = 6  # raised when a table's columns change so that an older data folder cannot be read
+FORMAT = 7  # raised when a table's columns change so that an older data folder cannot be read
 _FORMAT_FILE = "povo-format.json"
 _COMMIT_TRIES = 5
 _SKIPPING_COLUMNS = 4

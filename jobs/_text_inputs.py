@@ -16,6 +16,7 @@ from conf import settings
 from conf.settings import Config
 from jobs import _storage
 from udfs.answers import Answer, Rejection, Requests
+from udfs.checks import Limits
 from udfs.hints import Fact, Habit, Hints, with_hints
 from udfs.parsing import Bounds
 from udfs.prompts import PromptSet
@@ -41,13 +42,19 @@ def requests_of(config: Config) -> Requests:
 
 
 def bounds_of(config: Config) -> Bounds:
-    """Length bounds of the texts."""
+    """Length bounds of the texts and thresholds of their checks."""
     chosen = config.validation
     return Bounds(
         min_narrative=chosen.min_narrative_characters,
         max_narrative=chosen.max_narrative_characters,
         min_persona=chosen.min_persona_characters,
         max_persona=chosen.max_persona_characters,
+        limits=Limits(
+            min_portuguese_probability=chosen.min_portuguese_probability,
+            max_english_share=chosen.max_english_share,
+            max_repeats=chosen.max_repeats,
+            warn_only=chosen.warn_only,
+        ),
     )
 
 

@@ -170,6 +170,7 @@ def _checker(
                         "writer": " + ".join(dict.fromkeys(verdict.writers)),
                         "prompt_version": requests.prompts.version,
                     }
+                    row["warnings"] = list(verdict.warnings)
                     row |= {f"mentions_{what}": is_said for what, is_said in said.items()}
                     if person["occupation_title"] is None:
                         row["mentions_occupation"] = None

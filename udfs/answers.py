@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import jsonschema_rs
@@ -50,6 +50,7 @@ class Verdict:
     Attributes:
         keys, writers: Request keys of the accepted answers, and the models that gave them.
         rejections: Every rejected attempt so far, this evaluation's included.
+        warnings: Codes of what was found in the accepted answers and does not refuse them, sorted.
         missing: (call, attempt) to ask next; None if accepted.
         plan: Of each call, the attempt that counts now and the problems that its request tells.
     """
@@ -59,6 +60,7 @@ class Verdict:
     keys: tuple[str, str] = ("", "")
     writers: tuple[str, str] = ("", "")
     rejections: tuple[Rejection, ...] = ()
+    warnings: tuple[str, ...] = ()
     missing: tuple[int, int] | None = None
     plan: tuple[Plan, Plan] = ((1, ()), (1, ()))
 
@@ -147,14 +149,14 @@ class Walker:
             plan: Plan = (attempt, problems)
             missing = Verdict(rejections=tuple(refused), missing=(1, attempt), plan=(plan, (1, ())))
             answer = yield Ask(1, attempt, key, body, None, missing)
-            first, found = self._evaluate(person, 1, attempt, key, answer, stored)
+            first, found, warnings = self._evaluate(person, 1, attempt, key, answer, stored)
             refused += found
             source = (key, answer.writer)
             del body, answer, missing  # a thousand records in flight would keep them through their second call
             if first is not None and not found:
                 verdict = yield from self._personas_steps(person, plan, source, first, stored, refused)
                 if verdict is not None:
-                    return verdict
+                    return replace(verdict, warnings=tuple(sorted({*warnings, *verdict.warnings})))
                 found = [r for r in refused if r.request_key == key]
             problems = tuple(r.message for r in found)
             attempt += 1
@@ -181,31 +183,31 @@ class Walker:
             key, body = self._requests.render(person, 2, attempt, first, problems)
             missing = Verdict(rejections=tuple(refused), missing=(2, attempt), plan=(plan1, (attempt, problems)))
             answer = yield Ask(2, attempt, key, body, key1, missing)
-            second, found = self._evaluate(person, 2, attempt, key, answer, stored)
+            second, found, warnings = self._evaluate(person, 2, attempt, key, answer, stored)
             refused += found
             if second is not None and not found:
-                whole = [p for p in parsing.check_together(first, second, person) if p.call == 1]
+                whole = parsing.check_together(first, second, person)
                 if whole:
                     refused += [Rejection(1, plan1[0], key1, p.reason.value, p.message) for p in whole]
                     return None
-                return Verdict(first, second, (key1, key), (writer1, answer.writer), tuple(refused))
+                return Verdict(first, second, (key1, key), (writer1, answer.writer), tuple(refused), warnings)
             problems = tuple(r.message for r in found)
             attempt += 1
 
     def _evaluate(
         self, person: Mapping[str, Any], call: Call, attempt: int, key: str, answer: Answer, stored: Sequence[Rejection]
-    ) -> tuple[dict[str, Any] | None, list[Rejection]]:
+    ) -> tuple[dict[str, Any] | None, list[Rejection], tuple[str, ...]]:
         parsed = self.parse(call, answer)
         if parsed.answer is None:
             assert parsed.reason is not None
-            return None, [Rejection(call, attempt, key, parsed.reason.value, parsed.message)]
-        found = [
-            Rejection(call, attempt, key, p.reason.value, p.message)
-            for p in parsing.check_call(call, parsed.answer, person, self._bounds)
-        ]
+            return None, [Rejection(call, attempt, key, parsed.reason.value, parsed.message)], ()
+        problems = parsing.check_call(call, parsed.answer, person, self._bounds)
+        refuses = self._bounds.limits.rejects
+        found = [Rejection(call, attempt, key, p.reason.value, p.message) for p in problems if refuses(p.reason)]
+        warnings = tuple(p.reason.value for p in problems if not refuses(p.reason))
         row_codes = {code.value for code in parsing.ReasonCode}
         found += [r for r in stored if r.request_key == key and r.reason_code not in row_codes]
-        return parsed.answer, found
+        return parsed.answer, found, warnings
 
 
 class Walk:

@@ -8,67 +8,20 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
-from functools import lru_cache
 from typing import Any, Protocol
 
 import json_repair
 
+from udfs import checks
+from udfs.checks.reasons import Problem, ReasonCode
+from udfs.checks.text import fold, has_words, text_of
 from udfs.prompts import ATTRIBUTE_FIELDS, PERSONA_FIELDS
 
-NARRATIVES = tuple(field for field in ATTRIBUTE_FIELDS if not field.endswith("_list"))
-LISTS = tuple(field for field in ATTRIBUTE_FIELDS if field.endswith("_list"))
+NARRATIVES = tuple(name for name in ATTRIBUTE_FIELDS if not name.endswith("_list"))
+LISTS = tuple(name for name in ATTRIBUTE_FIELDS if name.endswith("_list"))
 NAMED_FIELDS = ("cultural_background", *PERSONA_FIELDS)
-
-
-class ReasonCode(str, Enum):
-    """Why an answer is not accepted; `message` is the sentence for asking again."""
-
-    ANSWER_EMPTY = "answer_empty"
-    ANSWER_TRUNCATED = "answer_truncated"
-    NOT_JSON = "not_json"
-    SCHEMA = "schema"
-    TOO_SHORT = "too_short"
-    TOO_LONG = "too_long"
-    NAME_MISSING = "name_missing"
-    MUNICIPALITY_MISSING = "municipality_missing"
-    LIST_INVALID = "list_invalid"
-    REPEATED_TEXT = "repeated_text"
-
-    @property
-    def message(self) -> str:
-        return _MESSAGES[self]
-
-
-_MESSAGES = {
-    ReasonCode.ANSWER_EMPTY: "A resposta veio vazia: responda com o objeto JSON pedido.",
-    ReasonCode.ANSWER_TRUNCATED: "A resposta foi cortada antes do fim: pense menos e escreva textos mais curtos.",
-    ReasonCode.NOT_JSON: "A resposta não é um objeto JSON válido: responda só com o objeto, sem nada antes ou depois.",
-    ReasonCode.SCHEMA: "O objeto não segue o esquema: use exatamente os campos e os tipos pedidos.",
-    ReasonCode.TOO_SHORT: "Há texto curto demais: escreva mais.",
-    ReasonCode.TOO_LONG: "Há texto longo demais: escreva menos.",
-    ReasonCode.NAME_MISSING: "Falta o nome da pessoa em um texto que precisa dele.",
-    ReasonCode.MUNICIPALITY_MISSING: "Nenhum texto diz o nome da cidade da pessoa.",
-    ReasonCode.LIST_INVALID: "Uma das listas não serve: use de 3 a 8 itens curtos, sem repetir nenhum.",
-    ReasonCode.REPEATED_TEXT: "Dois campos trazem o mesmo texto: escreva um diferente para cada campo.",
-}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is wrong with an answer: call 1 or 2, the reason, and the field and figures in `detail`."""
-
-    call: int
-    reason: ReasonCode
-    detail: str = ""
-
-    @property
-    def message(self) -> str:
-        """The sentence for asking again, in Portuguese."""
-        return f"{self.reason.message} ({self.detail})" if self.detail else self.reason.message
 
 
 @dataclass(frozen=True)
@@ -90,7 +43,7 @@ class Parsed:
 
 @dataclass(frozen=True)
 class Bounds:
-    """Lengths in characters, both ends allowed."""
+    """Lengths in characters, both ends allowed, and the thresholds of what a text may say."""
 
     min_narrative: int = 300
     max_narrative: int = 2500
@@ -99,6 +52,7 @@ class Bounds:
     min_items: int = 3
     max_items: int = 8
     max_item: int = 80
+    limits: checks.Limits = checks.DEFAULT_LIMITS
 
 
 DEFAULT_BOUNDS = Bounds()
@@ -200,69 +154,58 @@ def _first_error(schema_validator: SchemaValidator, value: Any) -> tuple[ReasonC
     return ReasonCode.SCHEMA, f"{path}: {message}"[:200].removeprefix(": ")
 
 
-class _Folded(dict[int, str | None]):
-    """Per character of a decomposed text: letters and digits as they are, no accents, anything else a space."""
-
-    def __missing__(self, code: int) -> str | None:
-        character = chr(code)
-        is_kept = character in "abcdefghijklmnopqrstuvwxyz0123456789"
-        self[code] = None if unicodedata.combining(character) else character if is_kept else " "
-        return self[code]
-
-
-_FOLDED = _Folded()
-
-
-@lru_cache(maxsize=65536)
-def fold(text: str) -> str:
-    """Lower case without accents, anything but letters and digits as one space: for comparing words."""
-    return " ".join(unicodedata.normalize("NFKD", text.casefold()).translate(_FOLDED).split())
-
-
 def _folded_texts(texts: Iterable[str]) -> str:
-    return " | ".join(fold.__wrapped__(text) for text in texts)
+    return " | ".join(text_of(text).folded for text in texts)
+
+
+def check_field(
+    call: int, name: str, value: Any, person: Mapping[str, Any], bounds: Bounds = DEFAULT_BOUNDS
+) -> list[Problem]:
+    """What is wrong with one text or list of an answer, warnings included: form, length, name, and what it says."""
+    if name in LISTS:
+        fault = _list_fault(value, bounds)
+        if fault:
+            return [Problem(call, ReasonCode.LIST_INVALID, f"{name}: {fault}")]
+        return [_problem(call, name, finding) for finding in checks.check_list(value, person, bounds.limits)]
+    if not isinstance(value, str):
+        return [Problem(call, ReasonCode.SCHEMA, name)]
+    problems = []
+    is_narrative = name in NARRATIVES
+    shortest = bounds.min_narrative if is_narrative else bounds.min_persona
+    longest = bounds.max_narrative if is_narrative else bounds.max_persona
+    length = len(value.strip())
+    if length < shortest:
+        problems.append(Problem(call, ReasonCode.TOO_SHORT, f"{name}: {length} caracteres, mínimo {shortest}"))
+    if length > longest:
+        problems.append(Problem(call, ReasonCode.TOO_LONG, f"{name}: {length} caracteres, máximo {longest}"))
+    first_name = fold(str(person.get("first_name") or ""))
+    if name in NAMED_FIELDS and first_name and not has_words(text_of(value).folded, first_name):
+        problems.append(Problem(call, ReasonCode.NAME_MISSING, f"{name}: {person['first_name']}"))
+    return problems + [_problem(call, name, found) for found in checks.check_text(name, value, person, bounds.limits)]
+
+
+def _problem(call: int, name: str, finding: checks.Finding) -> Problem:
+    return Problem(call, finding.reason, f"{name}: {finding.evidence}" if finding.evidence else name)
 
 
 _BETWEEN_WORDS = frozenset(["", *" \n.,;:!?()"])
 
 
-def _has_words(folded: str, words: str) -> bool:
-    return bool(words) and f" {words} " in f" {folded} "
-
-
 def check_call(
     call: int, answer: Mapping[str, Any], person: Mapping[str, Any], bounds: Bounds = DEFAULT_BOUNDS
 ) -> list[Problem]:
-    """What is wrong with one answer that already follows its schema: lengths, lists, the name where it must be."""
+    """What is wrong with one answer that already follows its schema, warnings included."""
     problems: list[Problem] = []
-    texts = NARRATIVES if call == 1 else PERSONA_FIELDS
-    shortest, longest = (
-        (bounds.min_narrative, bounds.max_narrative) if call == 1 else (bounds.min_persona, bounds.max_persona)
-    )
-    first_name = fold(str(person.get("first_name") or ""))
     seen: dict[str, str] = {}
-    for field in texts:
-        text = answer.get(field)
-        if not isinstance(text, str):
-            problems.append(Problem(call, ReasonCode.SCHEMA, field))
+    for name in ATTRIBUTE_FIELDS if call == 1 else PERSONA_FIELDS:
+        value = answer.get(name)
+        problems += check_field(call, name, value, person, bounds)
+        if name in LISTS or not isinstance(value, str):
             continue
-        length = len(text.strip())
-        if length < shortest:
-            problems.append(Problem(call, ReasonCode.TOO_SHORT, f"{field}: {length} caracteres, mínimo {shortest}"))
-        if length > longest:
-            problems.append(Problem(call, ReasonCode.TOO_LONG, f"{field}: {length} caracteres, máximo {longest}"))
-        folded = _folded_texts((text,))
-        if field in NAMED_FIELDS and first_name and not _has_words(folded, first_name):
-            problems.append(Problem(call, ReasonCode.NAME_MISSING, f"{field}: {person['first_name']}"))
+        folded = _folded_texts((value,))
         if folded in seen:
-            problems.append(Problem(call, ReasonCode.REPEATED_TEXT, f"{seen[folded]}, {field}"))
-        seen.setdefault(folded, field)
-    if call == 1:
-        problems += [
-            Problem(call, ReasonCode.LIST_INVALID, f"{field}: {fault}")
-            for field in LISTS
-            if (fault := _list_fault(answer.get(field), bounds))
-        ]
+            problems.append(Problem(call, ReasonCode.REPEATED_TEXT, f"{seen[folded]}, {name}"))
+        seen.setdefault(folded, name)
     return problems
 
 
@@ -273,6 +216,8 @@ def _list_fault(items: Any, bounds: Bounds) -> str | None:
         return f"{len(items)} itens"
     if any(not item.strip() or len(item) > bounds.max_item for item in items):
         return "item vazio ou longo demais"
+    if any(item.count(",") > 1 for item in items):
+        return "vários itens em um só"
     if len({fold(item) for item in items}) < len(items):
         return "itens repetidos"
     return None
@@ -295,7 +240,7 @@ def check_together(call1: Mapping[str, Any], call2: Mapping[str, Any], person: M
     texts = record_texts(call1, call2)
     if not municipality or any(_says(text, municipality) for text in texts):
         return []
-    if _has_words(_folded_texts(texts), fold(municipality)):
+    if has_words(_folded_texts(texts), fold(municipality)):
         return []
     return [Problem(1, ReasonCode.MUNICIPALITY_MISSING, municipality)]
 
@@ -370,9 +315,9 @@ def mentions(texts: Sequence[str], person: Mapping[str, Any]) -> dict[str, bool]
     age_years = int(person["age_years"])
     stems = occupation_stems(str(person.get("occupation_title") or ""))
     return {
-        "name": _has_words(folded, fold(str(person.get("first_name") or ""))),
-        "municipality": _has_words(folded, fold(str(person.get("municipality_name") or ""))),
-        "state": _has_words(folded, fold(str(person.get("state_name") or ""))),
-        "age": _has_words(folded, str(age_years)) or _has_words(folded, f"{_age_words(age_years)} anos"),
+        "name": has_words(folded, fold(str(person.get("first_name") or ""))),
+        "municipality": has_words(folded, fold(str(person.get("municipality_name") or ""))),
+        "state": has_words(folded, fold(str(person.get("state_name") or ""))),
+        "age": has_words(folded, str(age_years)) or has_words(folded, f"{_age_words(age_years)} anos"),
         "occupation": any(f" {stem}" in f" {folded}" for stem in stems),
     }

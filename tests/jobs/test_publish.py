@@ -72,6 +72,7 @@ def make_text(person: Mapping[str, object]) -> dict[str, object]:
     text |= {"uf": person["uf"], "uuid": person["uuid"]}
     text |= {"skills_and_expertise_list": ["ler", "d'água"], "hobbies_and_interests_list": ["pescar"]}
     text |= {"attributes_key": "a" * 64, "personas_key": "b" * 64, "prompt_version": "2026-1", "model": "a-model"}
+    text |= {"warnings": []}
     return text | dict.fromkeys(("writer", "attributes_writer", "personas_writer"), "a-model")
 
 

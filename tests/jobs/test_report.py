@@ -88,7 +88,7 @@ def make_text(person: Mapping[str, object], **given: object) -> dict[str, object
     text: dict[str, object] = {"uf": person["uf"], "uuid": person["uuid"]}
     text |= {name: f"{name} de {person['first_name']} {person['last_name']}" for name in tables.TEXT_FIELDS}
     text |= {"skills_and_expertise_list": ["ler"], "hobbies_and_interests_list": ["pescar"]}
-    text |= {"attributes_key": "a" * 64, "personas_key": "b" * 64, "prompt_version": "2026-1"}
+    text |= {"attributes_key": "a" * 64, "personas_key": "b" * 64, "prompt_version": "2026-1", "warnings": []}
     writers = ("model", "writer", "attributes_writer", "personas_writer")
     text |= dict.fromkeys(writers, "povo-offline-writer")
     text |= {"mentions_name": True, "mentions_municipality": True, "mentions_state": True, "mentions_age": True}

@@ -34,19 +34,35 @@ def walker() -> Walker:
     return Walker(Requests(prompt_set, "gpt-oss-120b", {"max_completion_tokens": 2400}), Bounds())
 
 
-def answer(city: str = "São Luís", call: int = 1, **changes: Any) -> Answer:
+SENTENCES = (
+    "Acorda cedo e passa o café antes do rádio.",
+    "Guarda os recibos numa lata de biscoito.",
+    "Conversa com os vizinhos na calçada, sem pressa nenhuma.",
+    "Reclama do calor e abre todas as janelas.",
+    "Anda devagar na subida e depressa na descida.",
+    "Escreve bilhetes para não esquecer nada.",
+    "Prefere a sombra da praça ao banco da varanda.",
+    "Canta baixo quando pensa que ninguém escuta.",
+)
+
+
+def prose(start: int, count: int) -> str:
+    return " ".join(SENTENCES[(start + i) % len(SENTENCES)] for i in range(count))
+
+
+def answer(place: str = "em São Luís", call: int = 1, **changes: Any) -> Answer:
     if call == 1:
-        made: dict[str, Any] = {f: f"José vive em {city}. {f} {'texto ' * 60}" for f in parsing.NARRATIVES}
+        made: dict[str, Any] = {f: f"José vive {place}. {prose(n, 7)}" for n, f in enumerate(parsing.NARRATIVES)}
         made |= {f: ["ler", "cozinhar", "pescar"] for f in parsing.LISTS}
     else:
-        made = {f: f"José, quanto a {f}, {'anda ' * 20}" for f in parsing.PERSONA_FIELDS}
+        made = {f: f"José é assim. {prose(n, 3)}" for n, f in enumerate(parsing.PERSONA_FIELDS)}
     return Answer(json.dumps(made | changes, ensure_ascii=False), "stop", "gpt-oss-120b")
 
 
-# Call 1: cut, of another city (which only call 2 shows), right; call 2: for the wrong city, then empty, then right.
+# Call 1: cut, of no city (which only call 2 shows), right; call 2: for the lost city, then empty, then right.
 SCRIPT = (
     (1, 1, Answer('{"cultural', "length")),
-    (1, 2, answer(city="Recife")),
+    (1, 2, answer(place="perto do mar")),
     (2, 1, answer(call=2)),
     (1, 3, answer()),
     (2, 1, Answer(None, "stop")),

@@ -1,0 +1,139 @@
+"""The checks of one text: planted errors and their clean twins, and rules that the planted texts do not show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from udfs.checks import DEFAULT_LIMITS, Limits, ReasonCode, check_list, check_text, planted, privacy
+from udfs.checks.text import Text, plain
+
+MARIA = {
+    "first_name": "Maria",
+    "middle_name": "",
+    "last_name": "Alencar Neto",
+    "sex": "F",
+    "age_years": 52,
+    "municipality_name": "Caruaru",
+    "state_name": "Pernambuco",
+    "marital_status": "Divorciado",
+    "in_union": False,
+    "activity": "ocupado",
+    "occupation_title": "Merendeira",
+    "occupation_group": "Trabalhador dos serviços, vendedor do comércio ou mercado",
+    "former_occupation_title": None,
+}
+
+
+def found_in(text: str, field: str = "persona", limits: Limits = DEFAULT_LIMITS, **record: Any) -> set[str]:
+    return {finding.reason.value for finding in check_text(field, text, MARIA | record, limits)}
+
+
+@pytest.mark.parametrize("half", ["tuning", "unseen"])
+def test_planted_errors_are_found_and_their_clean_twins_are_left_in_peace(half):
+    scores = planted.scores(half)
+    recall = sum(score.found for score in scores) / sum(score.planted for score in scores)
+    assert recall >= 0.95, [score for score in scores if score.recall < 1]
+    # The twin of pt_pt-02 is not clean: it kept a word of Portugal, "paragem".
+    assert set(planted.alarmed_twins(half)) <= {"pt_pt-02"}
+
+
+def test_every_kind_of_planted_error_has_a_check_and_twenty_five_kinds_are_there():
+    rows = [row for half in ("tuning", "unseen") for row in planted.planted(half)]
+    assert len(rows) >= 200 and {row.kind for row in rows} == set(planted.REASONS)
+    assert len(planted.REASONS) >= 25 and len({row.id for row in rows}) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "reasons"),
+    [
+        ("Maria é dermatologista e atende de manhã.", {"wrong_occupation"}),
+        ("Maria é cozinheira de mão cheia e não mede o sal.", set()),
+        ("Maria quis ser dentista e hoje não quer mais.", set()),
+        ("A vizinha de Maria é enfermeira e mora ao lado.", set()),
+        ("Aos 14 anos, Maria já lavava panela na escola.", set()),
+        ("Aos 41 anos, Maria lava panela na escola.", {"wrong_age"}),
+        ("Maria tem 20 anos de cozinha e nenhuma receita escrita.", set()),
+        ("Maria é solteira de novo e acha graça nisso.", set()),
+        ("Maria é casada e acha graça nisso.", {"wrong_marital_status"}),
+        ("Maria lembra do ex-marido sem rancor e sem saudade.", set()),
+        ("Maria é filha de costureira e guarda os dedais.", set()),
+        ("Maria Alencar Neto guarda os dedais numa lata.", set()),
+        ("Maria espera a filha para o almoço de domingo.", {"invented_children"}),
+        ("Maria mora em Caruaru e sonha com uma semana em Olinda.", set()),
+        ("Maria quer viajar de Caruaru para a Bahia no verão.", set()),
+        ("Maria sonha com o dia em que vai estar aposentada.", set()),
+        ("Maria usa vestido preto e cozinha feijão preto às quintas.", set()),
+        ("Maria conhece o Rio Negro por fotografia e quer mais.", set()),
+        ("Maria ouve rock and roll enquanto lava a louça.", set()),
+        ("Maria está a caminho da escola antes das seis.", set()),
+        ("Maria chega às 5h30, em 2019 chegava às 6h15.", set()),
+        ("Maria mora na Rua 13 de Maio desde que se lembra.", set()),
+        ("Final de semana é de forró, e Maria vai cedo.", set()),
+        ("Maria faz isso há mais de trinta anos.", set()),
+        ("Maria acaba de completar 61 anos e quer descansar.", {"wrong_age"}),
+        ("Maria quer chegar aos 80 anos com a mesma mão.", set()),
+        ("Maria tem um jeito guerreira de reclamar do preço.", {"cliche"}),
+    ],
+)
+def test_what_is_said_of_the_person_counts_and_nothing_else(text, reasons):
+    assert found_in(text) == reasons
+
+
+def test_the_other_sex_and_stage_of_life_are_told_by_the_record():
+    assert found_in("Aposentado, Valdir caminha na praça.", first_name="Valdir") == {"wrong_sex", "wrong_stage"}
+    retired = {"first_name": "Valdir", "sex": "M", "activity": "aposentado", "occupation_title": None}
+    assert found_in("Aposentado, Valdir caminha na praça.", **retired) == set()
+    assert found_in("Valdir foi torneiro por anos.", **retired, former_occupation_title="Padeiro") == {
+        "wrong_occupation"
+    }
+
+
+def test_what_the_record_does_not_have_is_not_compared():
+    assert check_text("persona", "Maria é dermatologista em Olinda, aos 41 anos.", {"first_name": "Maria"}) == []
+
+
+def test_a_fact_that_the_record_offers_is_no_finding():
+    text = "Maria não perde ensaio do guerreiro nem por chuva."
+    assert found_in(text) == {"cliche"}
+    assert found_in(text, regional_feasts=["Guerreiro"]) == set()
+
+
+def test_thresholds_and_warnings_are_the_callers():
+    text = "Maria é muito muito muito muito cuidadosa com a faca."
+    assert found_in(text) == {"loop"}
+    assert found_in(text, limits=Limits(max_repeats=4)) == set()
+    assert DEFAULT_LIMITS.rejects(ReasonCode.LOOP) and not DEFAULT_LIMITS.rejects(ReasonCode.CLICHE)
+    assert not Limits(warn_only=("loop",)).rejects(ReasonCode.LOOP)
+
+
+def test_items_of_a_list_need_no_full_stop_and_are_told_from_english():
+    assert check_list(["Forró", "Crochê", "Rádio de pilha", "Bolo de rolo"], MARIA) == []
+    english = check_list(["Watching movies", "Cooking with friends", "Hiking"], MARIA)
+    assert [finding.reason for finding in english] == [ReasonCode.NOT_PORTUGUESE]
+
+
+@pytest.mark.parametrize(
+    ("digits", "is_valid"),
+    [("12345678909", True), ("12345678908", False), ("11111111111", False)],
+)
+def test_a_cpf_is_known_by_its_check_digits(digits, is_valid):
+    assert privacy.is_cpf(digits) is is_valid
+    found = found_in(f"Maria assina {digits} no caderno de receitas.")
+    assert ("document_number" in found) is is_valid
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "§", "a" * 5000, "é" * 3000, "ß ŉ İ ı", "\ud83d", "1" * 4000, "(" * 3000, "- " * 3000]
+)
+def test_checks_never_raise_and_never_hang(text):
+    check_text("persona", text, MARIA)
+    check_text("cultural_background", text, {})
+    check_list([text, text], {})
+
+
+def test_plain_letters_keep_their_places():
+    text = Text("Ação É À moda; Öl, ñandu")
+    assert text.plain == "acao e a moda; ol, nandu" and len(text.plain) == len(text.raw)
+    assert plain("São João do Piauí") == "sao joao do piaui"

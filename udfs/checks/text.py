@@ -1,0 +1,167 @@
+"""One text in the forms that the checks share: as written, without accents, and as words."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from typing import Any
+
+NAME = "§"  # stands for the person's name
+OPENING = 4
+
+_WORD = re.compile(r"[a-z0-9]+")
+_ODD = re.compile(r"[^\x00-\x7f\u2010-\u2026«»]")  # neither a plain letter nor the usual punctuation
+
+
+def _plain_letters() -> dict[int, str]:
+    """Accented letters of the Latin scripts -> the letter; one character for one, so that places agree."""
+    table = {}
+    for number in range(0xC0, 0x250):
+        base = unicodedata.normalize("NFKD", chr(number))[0]
+        if base.isascii() and base.isalpha():
+            table[number] = base.lower()
+    return table
+
+
+_LETTERS = _plain_letters()
+
+
+def plain(text: str) -> str:
+    """Lower case without accents; punctuation stays, and so does the length (for composed text)."""
+    return text.lower().translate(_LETTERS)
+
+
+@lru_cache(maxsize=65536)
+def fold(text: str) -> str:
+    """Lower case without accents, anything but letters and digits as one space: for comparing words."""
+    simple = plain(text)
+    if not _ODD.search(simple):
+        return " ".join(_WORD.findall(simple))
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    kept = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return " ".join(re.sub(r"[^a-z0-9]+", " ", kept).split())
+
+
+def has_words(folded: str, words: str) -> bool:
+    """Whether the folded `words` stand in the folded text as whole words."""
+    return bool(words) and f" {words} " in f" {folded} "
+
+
+def given(person: Mapping[str, Any], column: str) -> str:
+    """A value of the record as text; empty for what is missing."""
+    value = person.get(column)
+    return "" if value is None or value != value else str(value)
+
+
+# Other people; what follows them in a clause is said of them.
+OTHERS = re.compile(
+    r"\b(?:marido|esposa|esposo|mulher|companheir[oa]|vizinh[oa]s?|amig[oa]s?|colegas?|pai|mae|pais|avos?"
+    r"|irma[o]?s?|prim[oa]s?|ti[oa]s?|"
+    r"filh[oa]s?|alun[oa]s?|client[eas]+|pacientes?|patro[aes]+|patrao|chefe|professor[a]?|padre|pastor[a]?"
+    r"|medic[oa]|juiz|"
+    r"alguem|ninguem|cada um|todo mundo|quem) (?:[a-z]+ ){0,4}$"
+)
+
+
+def is_of_other(whole: str, start: int) -> bool:
+    """Whether somebody else is named just before, in the same clause."""
+    return OTHERS.search(re.split(r"[.!?;]", whole[max(0, start - 50) : start + 1])[-1]) is not None
+
+
+@lru_cache(maxsize=4096)
+def _name_pattern(first: str) -> re.Pattern[str]:
+    return re.compile(rf"\b{re.escape(first)}\b")
+
+
+def word_list(text: str) -> tuple[str, ...]:
+    """The words of a text in their order: for lists that would take a line a word."""
+    return tuple(text.split())
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The same as a set."""
+    return frozenset(text.split())
+
+
+def openings(words: str) -> frozenset[str]:
+    """The openings of these words, for comparing with those of a text."""
+    return frozenset(word[:OPENING] for word in words.split())
+
+
+@lru_cache(maxsize=65536)
+def _plain_value(value: str) -> str:
+    return plain(value)
+
+
+def value_of(person: Mapping[str, Any], column: str) -> str:
+    """A value of the record in plain letters; empty for what is missing."""
+    return _plain_value(given(person, column))
+
+
+class Text:
+    """A text of a record; what is derived from it is computed once."""
+
+    __slots__ = ("__dict__", "_told", "raw")
+
+    def __init__(self, raw: str) -> None:
+        self.raw = unicodedata.normalize("NFC", raw)
+        self._told: str | None = None
+
+    @cached_property
+    def plain(self) -> str:
+        return plain(self.raw)
+
+    @cached_property
+    def words(self) -> list[str]:
+        return _WORD.findall(self.plain)
+
+    @cached_property
+    def folded(self) -> str:
+        """What `fold` gives."""
+        return fold.__wrapped__(self.raw) if _ODD.search(self.plain) else " ".join(self.words)
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        return frozenset(self.words)
+
+    @cached_property
+    def openings(self) -> frozenset[str]:
+        """The first four letters of each word: a check whose words are not among them need not run."""
+        return frozenset([word[:OPENING] for word in self.vocabulary])
+
+    def told_of(self, person: Mapping[str, Any]) -> str:
+        """The plain text with the person's name, whole or first, as one sign."""
+        if self._told is None:
+            self._told = self._without_name(
+                *(value_of(person, name) for name in ("first_name", "middle_name", "last_name"))
+            )
+        return self._told
+
+    def _without_name(self, first: str, middle: str, last: str) -> str:
+        if not first or first not in self.plain:
+            return self.plain
+        told = self.plain.replace(" ".join(part for part in (first, middle, last) if part), NAME)
+        return _name_pattern(first).sub(NAME, told.replace(f"{first} {last}", NAME))
+
+    def is_capital(self, place: int) -> bool:
+        """Whether the raw text has a capital letter at this place of the plain one."""
+        return len(self.raw) == len(self.plain) and self.raw[place].isupper()
+
+    def starts_sentence(self, place: int) -> bool:
+        """Whether a sentence begins at this place."""
+        before = self.plain[:place].rstrip(" \"'“‘(")
+        return not before or before[-1] in ".!?;:\n"
+
+    def around(self, start: int, end: int, margin: int = 12) -> str:
+        """The words of the raw text at these places, with a little of what stands beside them."""
+        left = max(0, self.raw.rfind(" ", 0, max(0, start - margin)) + 1)
+        right = self.raw.find(" ", min(len(self.raw), end + margin))
+        return " ".join(self.raw[left : right if right >= 0 else len(self.raw)].split())[:80]
+
+
+@lru_cache(maxsize=64)
+def text_of(raw: str) -> Text:
+    """The text, shared by all who look at it while its record is checked."""
+    return Text(raw)
