@@ -90,7 +90,6 @@ def asking(tmp_path: Path) -> Iterator[Callable[..., Asking]]:
                 fsync_seconds=0.0,
                 roll_seconds=2.0,
                 roll_bytes=1 << 20,
-                roll_seconds=2.0,
                 run_id="run1",
                 limits=TaskLimits(4, **limits),
             )
