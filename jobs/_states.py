@@ -18,7 +18,15 @@ from conf import settings
 from conf.settings import STAGES, Config
 
 NATIONAL = "BR"
-_TEXT_CODE = ("udfs/prompts.py", "udfs/parsing.py", "udfs/answers.py", "conf/prompts", "conf/schemas")
+_TEXT_CODE = (
+    "udfs/prompts.py",
+    "udfs/parsing.py",
+    "udfs/checks",
+    "udfs/checks/data",
+    "udfs/answers.py",
+    "conf/prompts",
+    "conf/schemas",
+)
 # Code that a stage's rows depend on, beside census/ and its own job file.
 _CODE = {
     "ingest": ("jobs/_sources.py", "jobs/_microdata.py"),
@@ -36,6 +44,7 @@ _CODE = {
     "validate": (
         "jobs/_text_inputs.py",
         "jobs/_metrics.py",
+        "jobs/_check_metrics.py",
         "census/expectation.py",
         "census/quality.py",
         "udfs/tally.py",
@@ -197,7 +206,7 @@ def _code(stage: str) -> str:
         for item in [root.joinpath(rest)] if rest else [root]:
             listed = [file for file in item.iterdir() if file.name not in _NO_ROWS] if item.is_dir() else [item]
             for file in sorted(listed, key=lambda f: f.name):
-                if file.is_file() and file.name.endswith((".py", ".toml", ".txt", ".json")):
+                if file.is_file() and file.name.endswith((".py", ".toml", ".txt", ".json", ".jsonl")):
                     digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 

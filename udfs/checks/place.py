@@ -43,7 +43,7 @@ STATES = MappingProxyType(
 )
 _CODE_OF = {plain(name): uf for uf, name in STATES.items()}
 _STATE_NAMES = "|".join(sorted((re.escape(name) for name in STATES.values()), key=len, reverse=True))
-_NAME = r"[A-ZÀ-Ý][\wÀ-ÿ'’-]+(?:\s(?:d[aeo]s?\s|e\s)?[A-ZÀ-Ý][\wÀ-ÿ'’-]+)*"
+_NAME = r"[A-ZÀ-Ý][\wÀ-ÿ'’-]+(?:\s(?:d[aeo]s?\s|d['’]|e\s)?[A-ZÀ-Ý][\wÀ-ÿ'’-]+)*"
 _RESIDENCE = re.compile(
     r"\b(?:[Mm]ora(?:dora?|ndo)?|[Vv]ive|[Vv]ivendo|[Rr]eside(?:nte)?|[Rr]adicad[oa]|[Ii]nstalad[oa]"
     r"|[Nn]asceu e vive|[Hh]abitante)"
@@ -94,7 +94,7 @@ def check(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
     own = {value_of(person, "municipality_name"), value_of(person, "state_name")} | _REGIONS
     for claimed in _claimed_places(text, person):
         name = plain(claimed)
-        if name in own or any(name.startswith(f"{one} ") or one.startswith(f"{name} ") or one == name for one in own):
+        if any(name.startswith(f"{one} ") or one.startswith(f"{name} ") or one.endswith(name) for one in own):
             continue
         if name.split(" ")[0] in _NOT_A_PLACE:
             continue
