@@ -17,7 +17,7 @@ import pytest
 from census import codes
 from conf.settings import text
 from udfs import offline_writer, parsing, prompts
-from udfs.offline_writer import grammar, lexicon
+from udfs.offline_writer import grammar, trades
 
 PROMPTS = prompts.PromptSet(
     version="test",
@@ -46,7 +46,7 @@ TITLES = (
     ("Empregada doméstica nos serviços gerais", "Empregado doméstico nos serviços gerais", 8, "casa alheia"),
     ("Engenheira civil", "Engenheiro civil", 1, "engenharia"),
     ("DJ", "DJ", 2, "comunicacao e artes"),
-    ("Vendedora ambulante", "Vendedor ambulante", 4, "vendas"),
+    ("Vendedora ambulante", "Vendedor ambulante", 4, "ambulante"),
     ("Pescadora artesanal de água doce", "Pescador artesanal de água doce", 5, "pesca e mata"),
 )
 CITIES = ("Caruaru", "São Luís", "Alta Floresta D'Oeste", "Brasília", "Mogi das Cruzes", "Rio de Janeiro", "Uruguaiana")
@@ -257,8 +257,8 @@ def test_titles_lose_their_capital_inside_a_sentence(given: str, inside: str) ->
 @pytest.mark.parametrize("row", TITLES)
 def test_a_title_finds_the_same_trade_in_both_genders(row: tuple[str, str, int, str]) -> None:
     for title in row[:2]:
-        found = lexicon.trade_of(title)
-        assert found is not None and found[0] == row[3]
+        found = trades.trade_of(title)
+        assert found is not None and found.kin == row[3]
 
 
 def test_the_same_messages_give_the_same_answer_in_another_process() -> None:

@@ -5,27 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from udfs.offline_writer import lexicon
+from udfs.offline_writer import lexicon, trades
 from udfs.offline_writer.choice import Dice
 from udfs.offline_writer.grammar import proclitic, upper_first
 from udfs.offline_writer.plans import (
     open_with,
     paragraph,
     quirk,
-    regional,
     say,
     say_some,
     style_walk,
     trait,
     with_trait,
 )
-from udfs.offline_writer.record import Person
+from udfs.offline_writer.record import TRAITS, Person
 
 WANTED_CHARACTERS = 760
 OLDER_YEARS = 58
 VERY_OLD_YEARS = 78
+SKILL_ACTS = 4
+SPARED_ACT = 2  # of the person's acts, this one is told by another text
 # Pastimes that are a sport: not of someone of whom the record says that there is none.
-_EXERCISE = frozenset({"bola com os amigos", "bicicleta", "academia", "ginástica em casa", "trilhas e cachoeiras"})
+_EXERCISE = frozenset(
+    ("bola com os amigos", "bicicleta", "academia", "ginástica em casa", "trilhas e cachoeiras", "corrida na rua")
+    + ("pilates em casa", "caminhada na praça", "vôlei de praça", "natação")
+)
 
 
 def write(person: Person) -> dict[str, Any]:
@@ -43,41 +47,44 @@ def write(person: Person) -> dict[str, Any]:
     }
 
 
-def _habit_band(age_years: int) -> str:
-    return ("habit_young", "habit_adult", "habit_mature", "habit_old")[sum(age_years >= end for end in (30, 45, 65))]
+def _life(age_years: int) -> str:
+    return ("young", "adult", "mature", "old")[sum(age_years >= end for end in (30, 45, 65))]
 
 
 def _background(person: Person, style: str) -> str:
     dice = person.dice("cultural_background")
-    plans = lexicon.BACKGROUND
-    words = person.words | regional(person, dice)
-    words["lar"] = say(dice, lexicon.PEOPLE["home_rural" if person.is_rural else "home_urban"], words)
-    words["habito"] = proclitic(say(dice, lexicon.PEOPLE[_habit_band(person.age_years)], words))
+    plans, people = lexicon.BACKGROUND, lexicon.PEOPLE
+    words = person.words | person.facts_for("background")
+    words |= {"at": dice.pick(person.trade.at), "joy": person.joys[-1]}
+    words["lar"] = say(dice, people["home_rural" if person.is_rural else "home_urban"], words)
+    words["habito"] = proclitic(say(dice, people[f"habit_{_life(person.age_years)}"], words))
     opening = open_with(dice, plans, style, words) if "cidade" in words else f"{words['nome']} {words['habito']}"
-    faith = next((pool for key, pool in lexicon.PEOPLE["religion"].items() if key in person.religion), ())
-    traits = dice.some(("extraversion", "openness", "agreeableness", "conscientiousness", "neuroticism"), 3)
-    groups = [
-        [say(dice, plans["state"], words), *say_some(dice, plans["region"], words, 2)],
-        [
-            say(dice, plans[person.stage], words),
-            say(dice, lexicon.PEOPLE["schooling"].get(person.schooling, ()), words),
-        ],
-        [say(dice, lexicon.PEOPLE["union"].get(person.union, ()), words), say(dice, faith, words)],
-        [
-            say(
-                dice,
-                plans["pair"],
-                with_trait(words, trait(person, traits[0], 0)) | {"traco2": proclitic(trait(person, traits[1], 0))},
-            ),
-            *_trait_sentences(person, dice, plans["trait"], [(traits[2], 0)]),
-            quirk(person, 0),
-        ],
+    faith = next((pool for key, pool in people["religion"].items() if key in person.religion), ())
+    traits = dice.some(TRAITS, 3)
+    pair = with_trait(words, trait(person, traits[0], 0)) | {"traco2": proclitic(trait(person, traits[1], 0))}
+    place = [say(dice, plans["state"], words), *say_some(dice, plans["region"], words, 2), _custom(person, dice)]
+    life = [
+        say(dice, plans[person.stage], words),
+        say(dice, people["schooling"].get(person.schooling, ()), words),
+        say(dice, plans["era"][_life(person.age_years)], words),
     ]
-    must = {sentence for i in (0, 1) for sentence in groups[i][: i + 1]}
-    parts = [opening, *(sentence for group in dice.shuffled(groups) for sentence in group)]
+    home = [say(dice, people["union"].get(person.union, ()), words), say(dice, faith, words)]
+    character = [
+        say(dice, plans["pair"], pair),
+        *_trait_sentences(person, dice, plans["trait"], [(traits[2], 0)]),
+        quirk(person, 0),
+    ]
+    must = {place[0], *life[:2]}
+    parts = [opening, *(said for group in dice.shuffled([place, life, home, character]) for said in group)]
     parts.append(say(dice, plans["close"], words))
     keep = [0, *(i for i, sentence in enumerate(parts) if sentence in must)]
     return paragraph(dice, parts, keep, WANTED_CHARACTERS)
+
+
+def _custom(person: Person, dice: Dice) -> str:
+    """A custom of the state or the region, whatever the person's own facts."""
+    pools = lexicon.BACKGROUND["custom"]
+    return say(dice, (*pools.get(person.region, ()), *pools.get(person.state, ())), person.words)
 
 
 def _trait_sentences(person: Person, dice: Dice, pool: lexicon.Pool, wanted: Sequence[tuple[str, int]]) -> list[str]:
@@ -90,40 +97,47 @@ def _trait_sentences(person: Person, dice: Dice, pool: lexicon.Pool, wanted: Seq
 
 
 def _skill_list(person: Person) -> list[str]:
-    """Four to six skills: the trade's own and, for variety, one or two of everyday life."""
+    """Four to six skills: mostly the trade's own, and for variety one or two of its kin and of everyday life."""
     dice = person.dice("skills_and_expertise_list")
-    own = dice.some(person.trade.skill, 3 + dice.below(2))
-    everyday = [skill for skill in lexicon.PLAIN_TRADES["vida"].skill if skill not in person.trade.skill]
-    return own + dice.some(everyday, 1 + dice.below(2))
+    trade = person.trade
+    own = dice.some(trade.skill[: trade.own_skills], 3 if trade.woe else 3 + dice.below(2))
+    kin = dice.some(trade.skill[trade.own_skills :], dice.below(2))
+    everyday = [skill for skill in trades.PLAIN["vida"].skill if skill not in trade.skill]
+    return own + kin + dice.some(everyday, 1 + dice.below(2))
 
 
 def _skills(person: Person, style: str, skills: Sequence[str]) -> str:
     dice = person.dice("skills_and_expertise")
     plans = lexicon.SKILLS
     words = dict(person.words)
-    acts = say_some(dice, person.trade.do, words, 3)
+    acts = [act for i, act in enumerate(person.acts) if i != SPARED_ACT][:SKILL_ACTS]
     words |= {f"do{i}": act for i, act in enumerate(acts, 1)}
     # Skills that are already two ("corte e costura") are not joined with another "e".
     words |= {f"sk{i}": skill for i, skill in enumerate(sorted(skills, key=lambda skill: " e " in skill), 1)}
-    words["entre"] = f"entre {dice.pick(person.trade.tool)}"
+    words["at"] = dice.pick(person.trade.at)
+    words["entre"] = f"entre {person.trade.tools(dice)}"
     words["Entre"] = upper_first(words["entre"])
-    words["joy"] = dice.pick(person.trade.joy)
+    words["joy"] = person.joys[0]
+    if person.trade.woe and person.woe_in == "skills":
+        words["woe"] = dice.pick(person.trade.woe)
     openings = {name: plans[name][person.stage] for name in ("name", "place", "time")}
     opening = open_with(dice, openings, style, words)
     more = [
         template.fill(words | {"do2": act})
         for template, act in zip(dice.some(plans["more"], len(acts) - 1), acts[1:], strict=True)
     ]
+    past = "_past" if person.has_former_trade else ""
     middle = dice.shuffled(
         [
             say(dice, plans["list"], words),
             *more,
             *say_some(dice, plans["learn"], words, 3),
-            say(dice, plans["joy"], words),
+            say(dice, plans[f"joy{past}"], words),
         ]
     )
     own_way = [
         *say_some(dice, plans["lack"], words, 2),
+        say(dice, plans[f"woe{past}"], words),
         *_trait_sentences(person, dice, plans["style"], [("conscientiousness", 1), ("agreeableness", 1)]),
     ]
     parts = [opening, *middle, *dice.shuffled(own_way)]
@@ -142,14 +156,14 @@ def _suits(person: Person, pastime: lexicon.Pastime) -> bool:
 
 def _hobbies(person: Person) -> list[lexicon.Pastime]:
     dice = person.dice("hobbies_and_interests_list")
-    rows = lexicon.fitting("hobbies", person.age_years, person.is_rural, "")
+    rows = lexicon.fitting("hobbies", person.age_years, person.is_rural, person.purse)
     return dice.some([row for row in rows if _suits(person, row)], 4 + dice.below(2))
 
 
 def _hobby_text(person: Person, style: str, hobbies: Sequence[lexicon.Pastime]) -> str:
     dice = person.dice("hobbies_and_interests")
     plans = lexicon.HOBBIES
-    words = person.words | regional(person, dice)
+    words = person.words | person.facts_for("hobbies")
     for i, hobby in enumerate(hobbies, 1):
         words[f"h{i}"], words[f"f{i}"] = hobby.item, say(dice, hobby.phrases, words)
     company = plans["company"][["low", "mid", "high"][sum(person.bands["extraversion"] >= end for end in (2, 3))]]
@@ -157,7 +171,7 @@ def _hobby_text(person: Person, style: str, hobbies: Sequence[lexicon.Pastime]) 
         [
             say(dice, company, words),
             *say_some(dice, plans["region"], words, 2),
-            *_trait_sentences(person, dice, lexicon.BACKGROUND["trait"], [("openness", 2), ("conscientiousness", 2)]),
+            *_trait_sentences(person, dice, plans["trait"], [("openness", 3), ("extraversion", 3)]),
             quirk(person, 1),
             quirk(person, 2),
         ]
@@ -171,7 +185,7 @@ def _hobby_text(person: Person, style: str, hobbies: Sequence[lexicon.Pastime]) 
 
 
 def goals(person: Person) -> list[str]:
-    """Four different goals (infinitives) that suit the stage of life and the age, likeliest first.
+    """Six different goals (infinitives) that suit the stage of life and the age, likeliest first.
 
     The same in both calls, whatever their attempts.
     """
@@ -193,15 +207,16 @@ def goals(person: Person) -> list[str]:
         first = person.trade.goal
         second = pools["goal_any_young" if age_years < 30 else "goal_any"]
     if first is second:
-        return say_some(dice, first, person.words, 4)
-    chosen = say_some(dice, first, person.words, 2) + say_some(dice, second, person.words, 2)
-    return [chosen[i] for i in (0, 2, 1, 3)] if dice.chance(0.7) else [chosen[i] for i in (2, 0, 3, 1)]
+        return say_some(dice, first, person.words, 6)
+    chosen = say_some(dice, first, person.words, 3), say_some(dice, second, person.words, 3)
+    pairs = zip(*(chosen if dice.chance(0.7) else chosen[::-1]), strict=False)
+    return [goal for pair in pairs for goal in pair]
 
 
 def _goal_text(person: Person, style: str) -> str:
     dice = person.dice("career_goals_and_ambitions")
     plans = lexicon.GOALS
-    words = person.words | regional(person, dice)
+    words = person.words | person.facts_for("goals")
     words |= {f"g{i}": goal for i, goal in enumerate(goals(person), 1)}
     older = person.age_years >= OLDER_YEARS
     stage = "older" if older and person.stage == "works" else person.stage
@@ -218,7 +233,7 @@ def _goal_text(person: Person, style: str) -> str:
             *say_some(dice, plans["obstacle_old" if older else "obstacle"], words, 2),
             *say_some(dice, plans["support"], words, 2),
             faith.fill(words) if faith and not older else "",
-            *_trait_sentences(person, dice, plans["trait"], [("neuroticism", 0), ("conscientiousness", 0)]),
+            *_trait_sentences(person, dice, plans["trait"], [("neuroticism", 2), ("conscientiousness", 2)]),
         ]
     )
     parts = [opening, *seconds, *middle, *say_some(dice, plans["dream"], words, 2), say(dice, plans["close"], words)]

@@ -39,6 +39,7 @@ _CITY_ARTICLES: Mapping[str, str] = MappingProxyType(
 )
 _STATES = (*_STATE_ARTICLES, "Alagoas", "Goiás", "Mato Grosso", "Minas Gerais", "Pernambuco", "Rondônia", "Roraima")
 _ENCLITIC = re.compile(r"^(\w+)-se\b")
+_PROCLITIC = re.compile(r"^se (\w+)")
 _CONTRACTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {("de", "o"): "do", ("de", "a"): "da", ("em", "o"): "no", ("em", "a"): "na", ("por", "o"): "pelo"}
     | {("por", "a"): "pela", ("a", "o"): "ao", ("a", "a"): "à"}
@@ -76,6 +77,12 @@ def lower_first(text: str) -> str:
 def proclitic(phrase: str) -> str:
     """A verb phrase as it stands after a subject or "que": `queixa-se de tudo` to `se queixa de tudo`."""
     return _ENCLITIC.sub(r"se \1", phrase)
+
+
+@lru_cache(maxsize=4096)
+def enclitic(phrase: str) -> str:
+    """A verb phrase as it begins a sentence: `se queixa de tudo` to `queixa-se de tudo`."""
+    return _PROCLITIC.sub(r"\1-se", phrase)
 
 
 def upper_first(text: str) -> str:

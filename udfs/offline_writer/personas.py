@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from udfs.offline_writer import lexicon
-from udfs.offline_writer.attributes import goals
-from udfs.offline_writer.grammar import lower_first, proclitic, sentences, upper_first
+from udfs.offline_writer.attributes import SPARED_ACT, goals
+from udfs.offline_writer.grammar import enclitic, lower_first, proclitic, sentences, upper_first
 from udfs.offline_writer.plans import (
     open_with,
     paragraph,
     quirk,
-    regional,
     say,
     say_some,
     style_walk,
@@ -23,6 +22,7 @@ from udfs.offline_writer.record import TRAITS, Person
 
 WANTED_CHARACTERS = 305
 WANTED_BRIEF_CHARACTERS = 180
+BRIEF_TRIES = 6
 KINDS = ("sports", "arts", "travel", "food")
 _COOKS = ("cozinha", "padaria", "casa alheia", "cuida da casa")
 
@@ -50,26 +50,29 @@ def _items(quoted: Mapping[str, Any], field: str) -> list[str]:
 
 def _work(person: Person, style: str, skills: Sequence[str]) -> str:
     dice = person.dice("professional_persona")
-    plans = lexicon.PERSONAS
+    plans, trade = lexicon.PERSONAS, person.trade
     words = dict(person.words)
-    words |= {f"do{i}": act for i, act in enumerate(say_some(dice, person.trade.do, words, 1), 1)}
-    words["sk"] = dice.pick(skills or person.trade.skill)
-    words["entre"] = f"entre {dice.pick(person.trade.tool)}"
+    words["do1"] = person.acts[SPARED_ACT]
+    words["sk"] = dice.pick(skills or trade.skill)
+    words["at"] = trade.at[-1]
+    words["entre"] = f"entre {trade.tools(dice)}"
     words["Entre"] = upper_first(words["entre"])
-    words["joy"] = dice.pick(person.trade.joy)
-    words["g"] = goals(person)[0]
+    words["joy"] = person.joys[1]
+    if trade.woe and person.woe_in == "work":
+        words["woe"] = dice.pick(trade.woe)
+    words["g"] = goals(person)[3]
     words["mania"] = quirk(person, 3)
     openings: Mapping[str, lexicon.Pool] = plans["work"][person.stage]
     if "prof" in words:
         # This is the one text that must say the occupation, when it is said at all.
         openings = {name: [t for t in pool if t.needs & {"prof", "um_prof"}] for name, pool in openings.items()}
     opening = open_with(dice, openings, style, words)
-    words = with_trait(words, trait(person, _trait_of(person, 0), 2))
+    words = with_trait(words, trait(person, _trait_of(person, 0), 4))
     # One tail of each kind: not two joys, not the same trait twice.
-    tails = {
-        frozenset(template.needs & {"joy", "g", "mania"}): template for template in dice.shuffled(plans["work_tail"])
-    }
-    return paragraph(dice, [opening, *(template.fill(words) for template in tails.values())], (0,), WANTED_CHARACTERS)
+    tails = plans["work_tail_past" if person.has_former_trade else "work_tail"]
+    usable = [tail for tail in dice.shuffled(tails) if tail.needs <= words.keys()]
+    kinds = {frozenset(tail.needs & {"joy", "woe", "g", "mania"}): tail for tail in usable}
+    return paragraph(dice, [opening, *(tail.fill(words) for tail in kinds.values())], (0,), WANTED_CHARACTERS)
 
 
 def _trait_of(person: Person, number: int) -> str:
@@ -108,14 +111,14 @@ def _two_groups(person: Person, kind: str) -> list[lexicon.Pastime]:
 def _food(person: Person) -> list[lexicon.Pastime]:
     dice = person.dice("food rows")
     rows = _fitting(person, "food")
-    first = dice.pick([row for row in rows if row.group == "cook" or person.trade_key not in _COOKS])
+    first = dice.pick([row for row in rows if row.group == "cook" or person.trade.kin not in _COOKS])
     return [first, *dice.some([row for row in rows if row is not first and row.group == "eat"], 1)]
 
 
 def _pastime(person: Person, kind: str, style: str, rows: Sequence[lexicon.Pastime]) -> str:
     dice = person.dice(kind)
     plans = lexicon.PERSONAS
-    words = person.words | regional(person, dice)
+    words = person.words | person.facts_for(kind)
     phrases = [say(dice, row.phrases, words) for row in rows]
     if any(row.group in ("play", "make") for row in rows):
         words["mexe"] = ""  # opens templates that only fit someone who does, not only watches
@@ -126,10 +129,12 @@ def _pastime(person: Person, kind: str, style: str, rows: Sequence[lexicon.Pasti
     tails = plans[f"{kind}_tail"]
     if kind == "food" and rows[0].group == "cook":
         tails = (*tails, *plans["food_tail_cook"])
-    facts = say_some(dice, plans.get(f"{kind}_fact", ()), words, 1)
-    rest = dice.shuffled(
-        [*facts, *say_some(dice, tails, words, 3), trait(person, _trait_of(person, KINDS.index(kind) + 1), 3)]
-    )
+    facts = say_some(dice, plans[f"{kind}_fact"], words, 1)
+    if kind == "sports":
+        facts += say_some(dice, plans["sports_club"], words, 1)
+    place = KINDS.index(kind) + 1
+    manner = enclitic(trait(person, _trait_of(person, place), 4 + place))
+    rest = dice.shuffled([*facts, *say_some(dice, tails, words, 3), manner])
     return paragraph(dice, [opening, second, *rest], (0, 1) if second else (0,), WANTED_CHARACTERS)
 
 
@@ -141,23 +146,23 @@ def _brief(person: Person, quoted: Mapping[str, Any], neighbours: Sequence[str])
     dice = person.dice("persona")
     plans = lexicon.PERSONAS
     hobbies = _items(quoted, "hobbies_and_interests_list") or ["música"]
-    words = person.words | {"hob": dice.pick(hobbies), "g": goals(person)[0]}
+    words = person.words | {"at": person.trade.at[0], "hob": dice.pick(hobbies), "g": goals(person)[4]}
     pool = plans["brief"]["age" if "idade" in words else "plain"]
     if neighbours[1].startswith(words["nome"]):
         pool = [template for template in pool if not template.text.startswith("{nome}")]
     taken = [text.split()[:2] for text in neighbours]
     best, least = "", float("inf")
-    is_like = [proclitic(trait(person, name, 4)) for name in TRAITS]
+    is_like = [proclitic(trait(person, name, 9)) for name in TRAITS]
     # What is joined with "e" should not bring its own.
     plain = [phrase for phrase in is_like if len(phrase) <= 62 and "," not in phrase and " e " not in phrase]
-    for _ in range(4):
+    for _ in range(BRIEF_TRIES):
         does = plans["brief_work"][person.stage]
         template = dice.pick([t for t in pool if t.needs <= words.keys() | {"v1", "v2", "v3", "livre"}])
         if "Em_cidade" in template.needs:
             does = [t for t in does if "em_cidade" not in t.needs]
         if "prof" in words:
             does = [t for t in does if "prof" in t.needs] if dice.chance(0.6) else does
-        wish = plans["brief_free"] if dice.chance(0.6) else plans["brief_goal"]
+        wish = plans["brief_free"] if dice.chance(0.6) and "livre" not in template.needs else plans["brief_goal"]
         acts = {
             "v1": say(dice, does, words),
             "v2": dice.pick(plain or is_like),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 
+from udfs import traits
 from udfs.offline_writer.choice import Dice
-from udfs.offline_writer.grammar import lower_first, proclitic, sentences, upper_first
-from udfs.offline_writer.lexicon import PEOPLE, Pool
+from udfs.offline_writer.grammar import enclitic, proclitic, sentences, upper_first
+from udfs.offline_writer.lexicon import PEOPLE, Pool, Template
 from udfs.offline_writer.record import TRAITS, Person
 
 STYLES = ("name", "place", "time")
@@ -70,16 +72,23 @@ def paragraph(dice: Dice, parts: Sequence[str], keep: Collection[int], wanted_ch
     return sentences(parts[i] for i in sorted(chosen))
 
 
+@lru_cache(maxsize=64)
+def _trait_pool(name: str, band: int) -> Pool:
+    """All verb phrases for a trait in a band: the writer's own and the halves of the record's wordings."""
+    halves = {half: None for wording in traits.WORDS[name][band] for half in wording.split(", mas ")}
+    own = PEOPLE["traits"][name][band]
+    return (*own, *(Template(half) for half in halves if half not in {template.text for template in own}))
+
+
 def trait(person: Person, name: str, number: int) -> str:
     """The `number`-th trait phrase of a person, a verb phrase: each number gives another one, whatever the call."""
-    phrases = PEOPLE["traits"][name][person.bands[name]]
-    filled: str = phrases[person.index(number, len(phrases), TRAITS.index(name))].fill(person.words)
-    return filled
+    phrases = _trait_pool(name, person.bands[name])
+    return phrases[person.index(number, len(phrases), TRAITS.index(name))].fill(person.words)
 
 
 def with_trait(words: Mapping[str, str], phrase: str) -> dict[str, str]:
     """The words with a trait phrase: `traco` after a subject, `Traco` to begin a sentence."""
-    return {**words, "traco": proclitic(phrase), "Traco": upper_first(phrase)}
+    return {**words, "traco": proclitic(phrase), "Traco": upper_first(enclitic(phrase))}
 
 
 def quirk(person: Person, number: int) -> str:
@@ -87,11 +96,3 @@ def quirk(person: Person, number: int) -> str:
     quirks = PEOPLE["quirks"]
     filled: str = quirks[person.index(number, len(quirks), len(TRAITS))].fill(person.words)
     return filled
-
-
-def regional(person: Person, dice: Dice) -> dict[str, str]:
-    """One fact of each kind that the record offers, as words for templates."""
-    chosen = {key: dice.pick(facts) for key, facts in person.facts.items() if facts}
-    if "ritmo" in chosen:
-        chosen["ritmo"] = lower_first(chosen["ritmo"])
-    return chosen

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 
 from udfs import prompts, traits
 from udfs.hints import NO_SPORT
-from udfs.offline_writer import lexicon
+from udfs.offline_writer import clubs, trades
 from udfs.offline_writer.choice import Dice
 from udfs.offline_writer.grammar import (
     city_article,
@@ -26,6 +26,16 @@ SAYS_STATE = 0.83
 SAYS_AGE = 0.65
 SAYS_OCCUPATION = 0.86
 SEASONED_YEARS = 40
+# Which text may use the first, second, ... fact of a kind.
+_TAKERS = {
+    "prato": ("food", "background", "goals", "hobbies"),
+    "festa": ("background", "arts", "hobbies", "goals"),
+    "lugar_reg": ("travel", "goals", "background", "hobbies"),
+    "ritmo": ("arts", "hobbies", "background"),
+    "oficio": ("arts", "background", "hobbies"),
+    "produto": ("food", "background"),
+    "lugar_cidade": ("background", "travel", "hobbies"),
+}
 
 TRAITS = tuple(prompts.TRAIT_LABELS)
 _STAGES = (
@@ -69,8 +79,9 @@ class Person:
     stage: str
     age_years: int
     is_rural: bool
-    trade: lexicon.Trade
-    trade_key: str
+    trade: trades.Trade
+    state: str
+    region: str
     bands: dict[str, int]
     schooling: str
     union: str
@@ -89,6 +100,39 @@ class Person:
 
     def dice(self, name: str, *, with_attempt: bool = True) -> Dice:
         return Dice(f"{self.key}|{name}|{self.attempt if with_attempt else ''}")
+
+    @cached_property
+    def acts(self) -> list[str]:
+        """What the person does at work, the trade's own acts first: texts take different ones by their place."""
+        dice = self.dice("acts", with_attempt=False)
+        own, more = dice.shuffled(self.trade.do), dice.shuffled(self.trade.more)
+        return [act.fill(self.words) for act in (*own, *more)]
+
+    @cached_property
+    def joys(self) -> list[str]:
+        """Small prides of the trade, its own first."""
+        own, *more = self.trade.joy
+        return [own, *self.dice("joys", with_attempt=False).shuffled(more)]
+
+    @cached_property
+    def woe_in(self) -> str:
+        """The text that tells the nuisance of the trade."""
+        return "skills" if self.dice("woe", with_attempt=False).chance(0.5) else "work"
+
+    @property
+    def has_former_trade(self) -> bool:
+        """Whether the trade is one that was given up: what is told of it stands in the past."""
+        return self.stage in ("looks", "retired") and bool(self.trade.woe)
+
+    def facts_for(self, text: str) -> dict[str, str]:
+        """One regional fact of each kind for a text, as words of templates; no fact is given to two texts."""
+        chosen = {}
+        for kind, takers in _TAKERS.items():
+            facts = self.facts.get(kind, ())
+            place = takers.index(text) if text in takers else len(facts)
+            if place < len(facts):
+                chosen[kind] = facts[(place + self._seed) % len(facts)]
+        return chosen
 
 
 @lru_cache(maxsize=1)
@@ -114,18 +158,19 @@ def read(record: Mapping[str, str]) -> Person:
     # The whole record: two persons of one name, city and age are still two persons.
     lines = "|".join(value for label, value in record.items() if label != prompts.VERSION)
     key = hashlib.blake2b(lines.encode(), digest_size=12).hexdigest()
-    trade_key, trade = _trade(record, stage)
+    trade = _trade(record, stage)
     income = record.get(prompts.INCOME, "")
     position = record.get(prompts.POSITION, "")
     person = Person(
         key=key,
         attempt=record.get(prompts.VERSION, "0"),
-        words=_words(record, key, name, first, stage, age_years, trade),
+        words=_words(record, key, name, first, stage, age_years),
         stage=stage,
         age_years=age_years,
         is_rural="rural" in record.get(prompts.ZONE, ""),
         trade=trade,
-        trade_key=trade_key,
+        state=record.get(prompts.STATE, ""),
+        region=record.get(prompts.REGION, ""),
         bands=dict.fromkeys(TRAITS, 2),
         schooling=record.get(prompts.SCHOOLING, ""),
         union=next((code for words, code in _UNIONS if words in record.get(prompts.UNION, "")), ""),
@@ -147,19 +192,22 @@ def read(record: Mapping[str, str]) -> Person:
         ("lugar_cidade", prompts.TOWN_PLACES),
     ):
         person.facts[key_] = [fact for fact in record.get(label, "").split(prompts.FACT_SEPARATOR) if fact.strip()]
+    person.facts["ritmo"] = [lower_first(fact) for fact in person.facts["ritmo"]]
+    if club := clubs.club_of(person.state, person.dice("club", with_attempt=False)):
+        article, name = club
+        person.words |= {"do_clube": contract("de", article, name), "pelo_clube": contract("por", article, name)}
     return person
 
 
-def _trade(record: Mapping[str, str], stage: str) -> tuple[str, lexicon.Trade]:
+def _trade(record: Mapping[str, str], stage: str) -> trades.Trade:
     title = record.get(prompts.OCCUPATION if stage == "works" else prompts.FORMER, "")
     if stage in ("works", "looks", "retired"):
-        if title and (found := lexicon.trade_of(title)):
+        if title and (found := trades.trade_of(title)):
             return found
         area = record.get(prompts.AREA, "")
-        if area in lexicon.PLAIN_TRADES:
-            return area, lexicon.PLAIN_TRADES[area]
-    key = _PLAIN_TRADE.get(stage, "vida")
-    return key, lexicon.PLAIN_TRADES[key]
+        if area in trades.PLAIN:
+            return trades.PLAIN[area]
+    return trades.PLAIN[_PLAIN_TRADE.get(stage, "vida")]
 
 
 def _words(
@@ -169,7 +217,6 @@ def _words(
     first: str,
     stage: str,
     age_years: int,
-    trade: lexicon.Trade,
 ) -> dict[str, str]:
     city = record.get(prompts.CITY, "")
     feminine = record.get(prompts.PERSON, "") != "homem"
@@ -182,7 +229,6 @@ def _words(
         "a": "a" if feminine else "",
         "m": "a" if feminine else "m",
         "ela": "ela" if feminine else "ele",
-        "at": trade.at,
     }
     if age_years >= SEASONED_YEARS:
         words["vivido"] = ""  # opens templates that only fit someone who has lived
@@ -191,7 +237,8 @@ def _words(
     if city:
         article = city_article(city)
         words["cidade"] = with_article(article, city)
-        words["em_cidade"], words["de_cidade"] = contract("em", article, city), contract("de", article, city)
+        for preposition in ("em", "de", "por"):
+            words[f"{preposition}_cidade"] = contract(preposition, article, city)
     if says_age:
         words["anos"], words["idade"] = str(age_years), f"{age_years} anos"
     state = record.get(prompts.STATE, "")
