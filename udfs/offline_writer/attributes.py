@@ -78,7 +78,7 @@ def _background(person: Person, style: str) -> str:
     parts = [opening, *(said for group in dice.shuffled([place, life, home, character]) for said in group)]
     parts.append(say(dice, plans["close"], words))
     keep = [0, *(i for i, sentence in enumerate(parts) if sentence in must)]
-    return paragraph(dice, parts, keep, WANTED_CHARACTERS)
+    return paragraph(dice, parts, keep, WANTED_CHARACTERS, name=person.words["p"])
 
 
 def _custom(person: Person, dice: Dice) -> str:
@@ -142,7 +142,7 @@ def _skills(person: Person, style: str, skills: Sequence[str]) -> str:
     ]
     parts = [opening, *middle, *dice.shuffled(own_way)]
     listed = next(i for i, sentence in enumerate(parts) if words["sk1"] in sentence and words["sk2"] in sentence)
-    return paragraph(dice, parts, (0, listed), WANTED_CHARACTERS)
+    return paragraph(dice, parts, (0, listed), WANTED_CHARACTERS, name=person.words["p"])
 
 
 def _suits(person: Person, pastime: lexicon.Pastime) -> bool:
@@ -181,7 +181,7 @@ def _hobby_text(person: Person, style: str, hobbies: Sequence[lexicon.Pastime]) 
     parts = [open_with(dice, plans, style, words), body[0], *after[:cut], *body[1:], *after[cut:]]
     parts.append(say(dice, plans["close"], words))
     keep = [i for i, sentence in enumerate(parts) if i == 0 or sentence in body]
-    return paragraph(dice, parts, keep, WANTED_CHARACTERS)
+    return paragraph(dice, parts, keep, WANTED_CHARACTERS, name=person.words["p"])
 
 
 def goals(person: Person) -> list[str]:
@@ -237,4 +237,4 @@ def _goal_text(person: Person, style: str) -> str:
         ]
     )
     parts = [opening, *seconds, *middle, *say_some(dice, plans["dream"], words, 2), say(dice, plans["close"], words)]
-    return paragraph(dice, parts, (0, 1), WANTED_CHARACTERS)
+    return paragraph(dice, parts, (0, 1), WANTED_CHARACTERS, name=person.words["p"])

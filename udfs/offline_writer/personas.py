@@ -53,7 +53,7 @@ def _work(person: Person, style: str, skills: Sequence[str]) -> str:
     plans, trade = lexicon.PERSONAS, person.trade
     words = dict(person.words)
     words["do1"] = person.acts[SPARED_ACT]
-    words["sk"] = dice.pick(skills or trade.skill)
+    words["sk"] = dice.pick([skill for skill in skills if skill in trade.skill] or trade.skill)
     words["at"] = trade.at[-1]
     words["entre"] = f"entre {trade.tools(dice)}"
     words["Entre"] = upper_first(words["entre"])

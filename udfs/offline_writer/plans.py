@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from udfs import traits
 from udfs.offline_writer.choice import Dice
-from udfs.offline_writer.grammar import enclitic, proclitic, sentences, upper_first
+from udfs.offline_writer.grammar import enclitic, lower_first, proclitic, sentences, upper_first
 from udfs.offline_writer.lexicon import PEOPLE, Pool, Template
 from udfs.offline_writer.record import TRAITS, Person
 
@@ -15,6 +15,9 @@ STYLES = ("name", "place", "time")
 # A paragraph stops growing in this share of the wanted length and never passes the other.
 _ENOUGH = 0.93
 _TOO_MUCH = 1.14
+# Two short sentences are told as one as often as this.
+_JOINED = 0.3
+_JOINED_CHARACTERS = 130
 
 
 def say(dice: Dice, pool: Pool, words: Mapping[str, str]) -> str:
@@ -59,8 +62,13 @@ def style_walk(dice: Dice, count: int) -> list[str]:
     return walk
 
 
-def paragraph(dice: Dice, parts: Sequence[str], keep: Collection[int], wanted_characters: int) -> str:
-    """Join parts in their order: those at `keep` always, others at random while they fit the wanted length."""
+def paragraph(
+    dice: Dice, parts: Sequence[str], keep: Collection[int], wanted_characters: int, *, name: str = ""
+) -> str:
+    """Join parts in their order: those at `keep` always, others at random while they fit the wanted length.
+
+    With a name, some short neighbours are told as one sentence (never the first); the name keeps its capital.
+    """
     chosen = {i for i in keep if parts[i]}
     length = sum(len(parts[i]) + 2 for i in chosen)
     for i in dice.shuffled([i for i in range(len(parts)) if i not in chosen and parts[i]]):
@@ -69,7 +77,20 @@ def paragraph(dice: Dice, parts: Sequence[str], keep: Collection[int], wanted_ch
         if length + len(parts[i]) + 2 <= _TOO_MUCH * wanted_characters:
             chosen.add(i)
             length += len(parts[i]) + 2
-    return sentences(parts[i] for i in sorted(chosen))
+    said = [parts[i] for i in sorted(chosen)]
+    return sentences(_joined(dice, said, name) if name else said)
+
+
+def _joined(dice: Dice, said: Sequence[str], name: str) -> list[str]:
+    joined = list(said[:2])
+    for part in said[2:]:
+        before = joined[-1]
+        is_plain = not any(mark in text for text in (before, part) for mark in ";:.")
+        if len(joined) > 1 and is_plain and len(before) + len(part) < _JOINED_CHARACTERS and dice.chance(_JOINED):
+            joined[-1] = f"{before}; {part if part.startswith(name) else lower_first(part)}"
+        else:
+            joined.append(part)
+    return joined
 
 
 @lru_cache(maxsize=64)
