@@ -145,19 +145,16 @@ def _skills(person: Person, style: str, skills: Sequence[str]) -> str:
     return paragraph(dice, parts, (0, listed), WANTED_CHARACTERS, name=person.words["p"])
 
 
-def _suits(person: Person, pastime: lexicon.Pastime) -> bool:
-    if pastime.item in _EXERCISE and "sem_esporte" in person.words:
-        return False
-    if pastime.group == "faith":
-        return "católic" in person.religion or "evangélic" in person.religion
-    # Someone far from sociable or curious is not given the pastimes of the sociable and the curious.
-    return person.bands.get(pastime.group, 2) >= 2 or pastime.group not in ("extraversion", "openness")
-
-
 def _hobbies(person: Person) -> list[lexicon.Pastime]:
     dice = person.dice("hobbies_and_interests_list")
-    rows = lexicon.fitting("hobbies", person.age_years, person.is_rural, person.purse)
-    return dice.some([row for row in rows if _suits(person, row)], 4 + dice.below(2))
+    has_faith = "católic" in person.religion or "evangélic" in person.religion
+    # Someone far from sociable or curious is not given the pastimes of the sociable and the curious.
+    without: tuple[str, ...] = () if has_faith else ("faith",)
+    without += tuple(name for name in ("extraversion", "openness") if person.bands[name] < 2)
+    rows = lexicon.fitting("hobbies", person.age_years, person.is_rural, person.purse, without=without)
+    wanted = 4 + dice.below(2)
+    drawn = dice.some(rows, wanted + (len(_EXERCISE) if "sem_esporte" in person.words else 0))
+    return [row for row in drawn if "sem_esporte" not in person.words or row.item not in _EXERCISE][:wanted]
 
 
 def _hobby_text(person: Person, style: str, hobbies: Sequence[lexicon.Pastime]) -> str:

@@ -10,6 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _BITS = 16
+_FEW = 4  # so many times fewer items than there are: drawing again is cheaper than a copy of all
 _BATCH = struct.Struct("<32H")  # little-endian whatever the machine
 
 
@@ -39,11 +40,15 @@ class Dice:
 
     def some(self, items: Sequence[T], count: int) -> list[T]:
         """At most `count` different items, in random order."""
+        if count * _FEW <= len(items):
+            places: dict[int, None] = {}
+            while len(places) < count:
+                places[self.below(len(items))] = None
+            return [items[at] for at in places]
         left = list(items)
-        below = self.below
         drawn = []
         for size in range(len(left), max(0, len(left) - count), -1):
-            at = below(size)
+            at = self.below(size)
             drawn.append(left[at])
             left[at] = left[size - 1]
         return drawn

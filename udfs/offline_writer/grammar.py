@@ -91,4 +91,4 @@ def upper_first(text: str) -> str:
 
 def sentences(parts: Iterable[str]) -> str:
     """A paragraph: each part begins with a capital and ends with one mark."""
-    return " ".join(f"{upper_first(part)}." if part[-1] not in ".!?" else upper_first(part) for part in parts if part)
+    return " ".join([f"{part[:1].upper()}{part[1:]}{'' if part[-1] in '.!?' else '.'}" for part in parts if part])

@@ -90,13 +90,22 @@ PERSONAS: dict[str, Any] = templates(read_json("plans_personas.json"))
 PASTIMES = {name: _pastimes(f"{name}.csv") for name in ("hobbies", "sports", "arts", "travel", "food")}
 
 
-@lru_cache(maxsize=4096)
-def fitting(kind: str, age_years: int, is_rural: bool, purse: str) -> tuple[Pastime, ...]:
-    """The rows of a pastime table that suit an age, a place to live and what there is to spend."""
+@lru_cache(maxsize=8192)
+def fitting(
+    kind: str, age_years: int, is_rural: bool, purse: str, groups: tuple[str, ...] = (), without: tuple[str, ...] = ()
+) -> tuple[Pastime, ...]:
+    """The rows of a pastime table that suit an age, a place to live and what there is to spend.
+
+    Args:
+        groups: Rows of these groups only; all if empty.
+        without: No rows of these groups.
+    """
     return tuple(
         row
         for row in PASTIMES[kind]
         if row.min_age <= age_years <= row.max_age
         and (not row.zone or is_rural)
         and (not row.purse or row.purse == purse)
+        and (not groups or row.group in groups)
+        and row.group not in without
     )

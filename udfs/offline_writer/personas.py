@@ -23,6 +23,8 @@ from udfs.offline_writer.record import TRAITS, Person
 WANTED_CHARACTERS = 305
 WANTED_BRIEF_CHARACTERS = 180
 BRIEF_TRIES = 6
+GOOD_ENOUGH_CHARACTERS = 15
+_TAIL_KINDS = frozenset(("joy", "woe", "g", "mania"))
 KINDS = ("sports", "arts", "travel", "food")
 _COOKS = ("cozinha", "padaria", "casa alheia", "cuida da casa")
 
@@ -33,13 +35,14 @@ def write(person: Person, quoted: Mapping[str, Any]) -> dict[str, str]:
     styles = style_walk(person.dice("persona styles"), 4)
     food_style = next(style for style in ("place", "time") if style != styles[3])
     food = _pastime(person, "food", food_style, _food(person))
+    wishes = goals(person)
     return {
-        "professional_persona": _work(person, styles[0], _items(quoted, "skills_and_expertise_list")),
+        "professional_persona": _work(person, styles[0], _items(quoted, "skills_and_expertise_list"), wishes),
         "sports_persona": _pastime(person, "sports", styles[1], _sports(person)),
         "arts_persona": _pastime(person, "arts", styles[2], _two_groups(person, "arts")),
         "travel_persona": _pastime(person, "travel", styles[3], _two_groups(person, "travel")),
         "culinary_persona": food,
-        "persona": _brief(person, quoted, neighbours=(food, str(quoted.get("cultural_background", "")))),
+        "persona": _brief(person, quoted, wishes, neighbours=(food, str(quoted.get("cultural_background", "")))),
     }
 
 
@@ -48,7 +51,7 @@ def _items(quoted: Mapping[str, Any], field: str) -> list[str]:
     return [lower_first(item) for item in items if isinstance(item, str) and item] if isinstance(items, list) else []
 
 
-def _work(person: Person, style: str, skills: Sequence[str]) -> str:
+def _work(person: Person, style: str, skills: Sequence[str], wishes: Sequence[str]) -> str:
     dice = person.dice("professional_persona")
     plans, trade = lexicon.PERSONAS, person.trade
     words = dict(person.words)
@@ -60,7 +63,7 @@ def _work(person: Person, style: str, skills: Sequence[str]) -> str:
     words["joy"] = person.joys[1]
     if trade.woe and person.woe_in == "work":
         words["woe"] = dice.pick(trade.woe)
-    words["g"] = goals(person)[3]
+    words["g"] = wishes[3]
     words["mania"] = quirk(person, 3)
     openings: Mapping[str, lexicon.Pool] = plans["work"][person.stage]
     if "prof" in words:
@@ -70,9 +73,12 @@ def _work(person: Person, style: str, skills: Sequence[str]) -> str:
     words = with_trait(words, trait(person, _trait_of(person, 0), 4))
     # One tail of each kind: not two joys, not the same trait twice.
     tails = plans["work_tail_past" if person.has_former_trade else "work_tail"]
-    usable = [tail for tail in dice.shuffled(tails) if tail.needs <= words.keys()]
-    kinds = {frozenset(tail.needs & {"joy", "woe", "g", "mania"}): tail for tail in usable}
-    return paragraph(dice, [opening, *(tail.fill(words) for tail in kinds.values())], (0,), WANTED_CHARACTERS)
+    kinds: dict[frozenset[str], list[lexicon.Template]] = {}
+    for tail in tails:
+        if tail.needs <= words.keys():
+            kinds.setdefault(tail.needs & _TAIL_KINDS, []).append(tail)
+    said = [dice.pick(pool).fill(words) for pool in dice.shuffled(list(kinds.values()))]
+    return paragraph(dice, [opening, *said], (0,), WANTED_CHARACTERS)
 
 
 def _trait_of(person: Person, number: int) -> str:
@@ -80,39 +86,39 @@ def _trait_of(person: Person, number: int) -> str:
     return TRAITS[person.index(number, len(TRAITS), 3)]
 
 
-def _fitting(person: Person, kind: str) -> tuple[lexicon.Pastime, ...]:
-    return lexicon.fitting(kind, person.age_years, person.is_rural, person.purse)
+def _fitting(
+    person: Person, kind: str, groups: tuple[str, ...] = (), without: tuple[str, ...] = ()
+) -> tuple[lexicon.Pastime, ...]:
+    return lexicon.fitting(kind, person.age_years, person.is_rural, person.purse, groups, without)
 
 
 def _sports(person: Person) -> list[lexicon.Pastime]:
     """One thing done and one watched, either first; the thing done is the record's option, if the tables know it."""
     dice = person.dice("sports rows")
-    rows = _fitting(person, "sports")
-    own = [row for row in rows if row.item and row.item == person.words.get("esporte")]
-    played = dice.some(own or [row for row in rows if row.group == "play"], 1)
-    watched = dice.some([row for row in rows if row.group == "watch"], 2)
+    watched = dice.some(_fitting(person, "sports", ("watch",)), 2)
     if "sem_esporte" in person.words:
         return watched
-    watched = watched[:1]
     if dice.chance(0.1):
-        return dice.some([row for row in rows if row.group == "only"], 1)
-    return played + watched if dice.chance(0.7) else watched + played
+        return dice.some(_fitting(person, "sports", ("only",)), 1)
+    rows = _fitting(person, "sports", ("play",))
+    own = [row for row in rows if row.item and row.item == person.words.get("esporte")]
+    played = dice.pick(own or rows)
+    return [played, watched[0]] if dice.chance(0.7) else [watched[0], played]
 
 
 def _two_groups(person: Person, kind: str) -> list[lexicon.Pastime]:
     """Two rows of different roles, so that they do not say the same thing twice; the dream of a journey comes last."""
     dice = person.dice(f"{kind} rows")
-    rows = _fitting(person, kind)
-    first = dice.pick([row for row in rows if row.group != "dream"])
-    others = [row for row in rows if row.group not in (first.group, "only") and first.group != "only"]
+    first = dice.pick(_fitting(person, kind, without=("dream",)))
+    others = () if first.group == "only" else _fitting(person, kind, without=(first.group, "only"))
     return [first, *dice.some(others, 1)]
 
 
 def _food(person: Person) -> list[lexicon.Pastime]:
     dice = person.dice("food rows")
-    rows = _fitting(person, "food")
-    first = dice.pick([row for row in rows if row.group == "cook" or person.trade.kin not in _COOKS])
-    return [first, *dice.some([row for row in rows if row is not first and row.group == "eat"], 1)]
+    first = dice.pick(_fitting(person, "food", ("cook",) if person.trade.kin in _COOKS else ()))
+    second = dice.some(_fitting(person, "food", ("eat",)), 2)
+    return [first, next(row for row in second if row is not first)]
 
 
 def _pastime(person: Person, kind: str, style: str, rows: Sequence[lexicon.Pastime]) -> str:
@@ -138,7 +144,7 @@ def _pastime(person: Person, kind: str, style: str, rows: Sequence[lexicon.Pasti
     return paragraph(dice, [opening, second, *rest], (0, 1) if second else (0,), WANTED_CHARACTERS)
 
 
-def _brief(person: Person, quoted: Mapping[str, Any], neighbours: Sequence[str]) -> str:
+def _brief(person: Person, quoted: Mapping[str, Any], wishes: Sequence[str], neighbours: Sequence[str]) -> str:
     """One sentence of about 180 characters: what the person does, is like, enjoys, wants.
 
     It should not begin like its neighbours, the texts published before and after it.
@@ -146,10 +152,11 @@ def _brief(person: Person, quoted: Mapping[str, Any], neighbours: Sequence[str])
     dice = person.dice("persona")
     plans = lexicon.PERSONAS
     hobbies = _items(quoted, "hobbies_and_interests_list") or ["música"]
-    words = person.words | {"at": person.trade.at[0], "hob": dice.pick(hobbies), "g": goals(person)[4]}
+    words = person.words | {"at": person.trade.at[0], "hob": dice.pick(hobbies), "g": wishes[4]}
     pool = plans["brief"]["age" if "idade" in words else "plain"]
-    if neighbours[1].startswith(words["nome"]):
-        pool = [template for template in pool if not template.text.startswith("{nome}")]
+    known = words.keys() | {"v1", "v2", "v3", "livre"}
+    by_name = not neighbours[1].startswith(words["nome"])
+    pool = [t for t in pool if t.needs <= known and (by_name or not t.text.startswith("{nome}"))]
     taken = [text.split()[:2] for text in neighbours]
     best, least = "", float("inf")
     is_like = [proclitic(trait(person, name, 9)) for name in TRAITS]
@@ -157,7 +164,7 @@ def _brief(person: Person, quoted: Mapping[str, Any], neighbours: Sequence[str])
     plain = [phrase for phrase in is_like if len(phrase) <= 62 and "," not in phrase and " e " not in phrase]
     for _ in range(BRIEF_TRIES):
         does = plans["brief_work"][person.stage]
-        template = dice.pick([t for t in pool if t.needs <= words.keys() | {"v1", "v2", "v3", "livre"}])
+        template = dice.pick(pool)
         if "Em_cidade" in template.needs:
             does = [t for t in does if "em_cidade" not in t.needs]
         if "prof" in words:
@@ -173,4 +180,6 @@ def _brief(person: Person, quoted: Mapping[str, Any], neighbours: Sequence[str])
         fault = abs(len(text) - WANTED_BRIEF_CHARACTERS) + 100 * (text.split()[:2] in taken)
         if fault < least:
             best, least = text, fault
+        if least < GOOD_ENOUGH_CHARACTERS:
+            break
     return best

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 
@@ -18,6 +19,7 @@ _TOO_MUCH = 1.14
 # Two short sentences are told as one as often as this.
 _JOINED = 0.3
 _JOINED_CHARACTERS = 130
+_MARK = re.compile(r"[;:.]")
 
 
 def say(dice: Dice, pool: Pool, words: Mapping[str, str]) -> str:
@@ -33,14 +35,15 @@ def say(dice: Dice, pool: Pool, words: Mapping[str, str]) -> str:
 
 def say_some(dice: Dice, pool: Pool, words: Mapping[str, str], count: int) -> list[str]:
     """At most `count` different templates of the pool, filled."""
-    left = list(pool)
     said: list[str] = []
-    while left and len(said) < count:
-        at = dice.below(len(left))
-        if left[at].needs <= words.keys():
-            said.append(left[at].fill(words))
-        left[at] = left[-1]
-        left.pop()
+    tried: set[int] = set()
+    while len(tried) < len(pool) and len(said) < count:
+        at = dice.below(len(pool))
+        if at in tried:
+            at = next(i % len(pool) for i in range(at, at + len(pool)) if i % len(pool) not in tried)
+        tried.add(at)
+        if pool[at].needs <= words.keys():
+            said.append(pool[at].fill(words))
     return said
 
 
@@ -71,9 +74,11 @@ def paragraph(
     """
     chosen = {i for i in keep if parts[i]}
     length = sum(len(parts[i]) + 2 for i in chosen)
-    for i in dice.shuffled([i for i in range(len(parts)) if i not in chosen and parts[i]]):
-        if length >= _ENOUGH * wanted_characters:
-            break
+    left = [i for i, part in enumerate(parts) if part and i not in chosen]
+    while left and length < _ENOUGH * wanted_characters:
+        at = dice.below(len(left))
+        i, left[at] = left[at], left[-1]
+        left.pop()
         if length + len(parts[i]) + 2 <= _TOO_MUCH * wanted_characters:
             chosen.add(i)
             length += len(parts[i]) + 2
@@ -85,8 +90,13 @@ def _joined(dice: Dice, said: Sequence[str], name: str) -> list[str]:
     joined = list(said[:2])
     for part in said[2:]:
         before = joined[-1]
-        is_plain = not any(mark in text for text in (before, part) for mark in ";:.")
-        if len(joined) > 1 and is_plain and len(before) + len(part) < _JOINED_CHARACTERS and dice.chance(_JOINED):
+        if (
+            len(joined) > 1
+            and len(before) + len(part) < _JOINED_CHARACTERS
+            and not _MARK.search(before)
+            and not _MARK.search(part)
+            and dice.chance(_JOINED)
+        ):
             joined[-1] = f"{before}; {part if part.startswith(name) else lower_first(part)}"
         else:
             joined.append(part)

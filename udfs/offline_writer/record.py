@@ -105,14 +105,14 @@ class Person:
     def acts(self) -> list[str]:
         """What the person does at work, the trade's own acts first: texts take different ones by their place."""
         dice = self.dice("acts", with_attempt=False)
-        own, more = dice.shuffled(self.trade.do), dice.shuffled(self.trade.more)
+        own, more = dice.shuffled(self.trade.do), dice.some(self.trade.more, 2)
         return [act.fill(self.words) for act in (*own, *more)]
 
     @cached_property
     def joys(self) -> list[str]:
         """Small prides of the trade, its own first."""
         own, *more = self.trade.joy
-        return [own, *self.dice("joys", with_attempt=False).shuffled(more)]
+        return [own, *self.dice("joys", with_attempt=False).some(more, 2)]
 
     @cached_property
     def woe_in(self) -> str:

@@ -22,6 +22,7 @@ from udfs.parsing import fold
 
 _FAMILY_FILES = ("command", "science", "society", "office", "service", "land", "craft", "plant", "own")
 _TOOLS_SAID = 3
+_LEAST_JOYS = 2  # beside the trade's own
 _LETTERS = 5  # words as long as this tell what a phrase is about
 
 
@@ -83,10 +84,11 @@ def _about(phrase: str) -> set[str]:
     return {word for word in re.findall(r"\w+", fold(phrase)) if len(word) >= _LETTERS}
 
 
-def _others(kin: Sequence[Any], own: Sequence[str]) -> list[Any]:
-    """What the kin adds: phrases that share no telling word with the trade's own."""
+def _others(kin: Sequence[Any], own: Sequence[str], *, least: int = 0) -> list[Any]:
+    """What the kin adds: phrases that share no telling word with the trade's own, or others if these are too few."""
     said = set().union(*map(_about, own))
-    return [item for item in kin if not said & _about(getattr(item, "text", item))]
+    new = [item for item in kin if not said & _about(getattr(item, "text", item))]
+    return new + [item for item in kin if item not in new][: max(0, least - len(new))]
 
 
 def _family(row: Mapping[str, str]) -> Trade:
@@ -97,7 +99,7 @@ def _family(row: Mapping[str, str]) -> Trade:
     more = tuple(_others(broad.do, do))
     skills = (*skill, *_others(broad.skill, skill))
     goals = templates([*goal, *(template.text for template in _others(broad.goal, goal))])
-    joys = (*joy, *_others(broad.joy, joy))
+    joys = (*joy, *_others(broad.joy, joy, least=_LEAST_JOYS))
     return Trade(broad.kin, at, templates(list(do)), more, skills, len(skill), tool, joys, woe, goals)
 
 
