@@ -12,7 +12,7 @@ import pytest
 from census import codes
 from conf.settings import text
 from udfs import offline_writer, prompts
-from udfs.offline_writer import clubs, trades
+from udfs.offline_writer import clubs, lexicon, personas, trades
 from udfs.offline_writer.choice import Dice
 
 PROMPTS = prompts.PromptSet(
@@ -111,3 +111,18 @@ def test_pastimes_skills_and_goals_do_not_depend_on_race() -> None:
         assert chi < len(frequent) + 4 * (2 * len(frequent)) ** 0.5, race
     same = [prompts.render(PROMPTS, 1, make_person(7, race), 0) for race in RACES]
     assert len({message[-1]["content"] for message in same}) == 1
+
+
+def plans(styles: dict[str, list[object]]) -> int:
+    return sum(len(styles[style]) for style in ("name", "place", "time"))
+
+
+def test_every_text_has_a_dozen_plans_at_every_stage_of_life() -> None:
+    stages = ("works", "looks", "studies", "retired", "home", "other")
+    for stage in stages:
+        assert plans(lexicon.PERSONAS["work"][stage]) >= 12
+        assert plans(lexicon.GOALS["open"][stage]) >= 12
+        assert plans({style: lexicon.SKILLS[style][stage] for style in ("name", "place", "time")}) >= 12
+    for styles in (lexicon.BACKGROUND, lexicon.HOBBIES, *(lexicon.PERSONAS[kind] for kind in personas.KINDS)):
+        assert plans(styles) >= 12
+    assert all(len(pool) >= 12 for pool in lexicon.PERSONAS["brief"].values())

@@ -106,9 +106,14 @@ def _joined(dice: Dice, said: Sequence[str], name: str) -> list[str]:
 @lru_cache(maxsize=64)
 def _trait_pool(name: str, band: int) -> Pool:
     """All verb phrases for a trait in a band: the writer's own and the halves of the record's wordings."""
-    halves = {half: None for wording in traits.WORDS[name][band] for half in wording.split(", mas ")}
     own = PEOPLE["traits"][name][band]
-    return (*own, *(Template(half) for half in halves if half not in {template.text for template in own}))
+    begun = {_beginning(template.text) for template in own}
+    halves = {half: None for wording in traits.WORDS[name][band] for half in wording.split(", mas ")}
+    return (*own, *(Template(half) for half in halves if _beginning(half) not in begun))
+
+
+def _beginning(phrase: str) -> tuple[str, ...]:
+    return tuple(proclitic(phrase).split()[:3])
 
 
 def trait(person: Person, name: str, number: int) -> str:

@@ -95,8 +95,9 @@ class Person:
         return self.dice("person", with_attempt=False).below(1 << 16)
 
     def index(self, number: int, limit: int, salt: int = 0) -> int:
-        """The `number`-th of `limit` things, another one for each number below `limit` (7 divides no list's length)."""
-        return (self._seed // (salt * 5 + 1) + salt + 7 * number) % limit
+        """The `number`-th of `limit` things, another one for each number below `limit`."""
+        step = 7 if limit % 7 else 5  # shares no factor with the lengths of the lists
+        return (self._seed // (salt * 5 + 1) + salt + step * number) % limit
 
     def dice(self, name: str, *, with_attempt: bool = True) -> Dice:
         return Dice(f"{self.key}|{name}|{self.attempt if with_attempt else ''}")
