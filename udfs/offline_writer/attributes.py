@@ -18,7 +18,7 @@ from udfs.offline_writer.plans import (
     trait,
     with_trait,
 )
-from udfs.offline_writer.record import TRAITS, Person
+from udfs.offline_writer.record import RESTS_YEARS, TRAITS, Person
 
 WANTED_CHARACTERS = 760
 OLDER_YEARS = 58
@@ -191,7 +191,7 @@ def goals(person: Person) -> list[str]:
     age_years, stage = person.age_years, person.stage
     if age_years >= VERY_OLD_YEARS and stage != "works":
         first = second = pools["goal_very_old"]
-    elif stage == "retired" or (age_years >= 65 and stage != "works"):
+    elif stage == "retired" or (age_years >= RESTS_YEARS and stage != "works"):
         first = second = pools["goal_retired"]
     elif stage == "works" and age_years >= OLDER_YEARS:
         first = second = pools["goal_work_mature" if age_years < 65 else "goal_work_old"]
@@ -217,7 +217,7 @@ def _goal_text(person: Person, style: str) -> str:
     words |= {f"g{i}": goal for i, goal in enumerate(goals(person), 1)}
     older = person.age_years >= OLDER_YEARS
     stage = "older" if older and person.stage == "works" else person.stage
-    if person.age_years >= 65 and stage in ("looks", "other", "studies"):
+    if stage == "rests" or (person.age_years >= RESTS_YEARS and stage in ("looks", "studies")):
         stage = "other"
     opening = open_with(dice, plans["open"][stage], style, words)
     seconds = say_some(dice, plans["second"], words, 2)

@@ -26,6 +26,7 @@ SAYS_STATE = 0.83
 SAYS_AGE = 0.65
 SAYS_OCCUPATION = 0.86
 SEASONED_YEARS = 40
+RESTS_YEARS = 65  # without work at this age is no pause
 # Which text may use the first, second, ... fact of a kind.
 _TAKERS = {
     "prato": ("food", "background", "goals", "hobbies"),
@@ -46,7 +47,7 @@ _STAGES = (
     ("não trabalha", "other"),
     ("trabalha", "works"),
 )
-_PLAIN_TRADE = {"studies": "estuda", "home": "cuida da casa"}
+_PLAIN_TRADE = {"studies": "estuda", "home": "cuida da casa", "rests": "vida longa"}
 _MANNER = (
     ("servidor", "como servidor{a} do serviço público"),
     ("tem o próprio negócio", "à frente do próprio negócio"),
@@ -156,6 +157,8 @@ def read(record: Mapping[str, str]) -> Person:
     age_years = int(digits[0][:3]) if digits else 40
     stage = next((code for words, code in _STAGES if words in record.get(prompts.STAGE, "")), "")
     stage = stage or ("works" if record.get(prompts.OCCUPATION) else "other")
+    if stage == "other" and age_years >= RESTS_YEARS:
+        stage = "rests"
     # The whole record: two persons of one name, city and age are still two persons.
     lines = "|".join(value for label, value in record.items() if label != prompts.VERSION)
     key = hashlib.blake2b(lines.encode(), digest_size=12).hexdigest()
