@@ -67,7 +67,7 @@ def with_article(article: str, name: str) -> str:
 
 def lower_first(text: str) -> str:
     """For a title or a dish inside a sentence: `Cozinheira` to `cozinheira`; acronyms and names of people stay."""
-    first = text.split(" ", 1)[0].split("-", 1)[0]
+    first = text.split(" ", 1)[0].split("-", 1)[0].rstrip(",;")
     if len(first) > 1 and first.isupper():
         return text
     return text[:1].lower() + text[1:]

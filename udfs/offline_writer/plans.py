@@ -17,7 +17,7 @@ STYLES = ("name", "place", "time")
 _ENOUGH = 0.93
 _TOO_MUCH = 1.14
 # Two short sentences are told as one as often as this.
-_JOINED = 0.3
+_JOINED = 0.2
 _JOINED_CHARACTERS = 130
 _MARK = re.compile(r"[;:.]")
 
