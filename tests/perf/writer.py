@@ -22,6 +22,7 @@ from _common import arguments, config, show
 from census import tables
 from jobs import _spark, _storage, _text_inputs
 from udfs import offline_writer, parsing, prompts
+from udfs.answers import Requests
 from udfs.hints import with_hints
 
 PERMUTATIONS, BANDS, ALIKE = 128, 16, 0.8
@@ -42,7 +43,7 @@ def read_persons(data: str, uf: str, persons: int) -> list[dict[str, Any]]:
     return [with_hints(row, known) for row in rows]
 
 
-def write_all(requests: Any, persons: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], float]:
+def write_all(requests: Requests, persons: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], float]:
     """Both answers of each person joined, and the CPU seconds of the writer alone."""
     answers, seconds = [], 0.0
     for person in persons:
@@ -103,11 +104,12 @@ def share(flags: Iterable[bool]) -> float:
 
 def main() -> None:
     asked = arguments(__doc__, uf="SE", more=lambda parser: parser.add_argument("--persons", type=int, default=20_000))
-    persons = read_persons(asked.data, asked.uf, asked.persons)
-    requests = _text_inputs.requests_of(config(asked.data))
-    for person in persons[:200]:  # warm: data files are read at the first
-        prompts.render(requests.prompts, 1, person, 0)
-    write_all(requests, persons[:200])
+    measure(read_persons(asked.data, asked.uf, asked.persons), _text_inputs.requests_of(config(asked.data)), asked.seed)
+
+
+def measure(persons: Sequence[dict[str, Any]], requests: Requests, seed: int) -> None:
+    """Write everything and print the figures."""
+    write_all(requests, persons[:200])  # the first finds every cache empty
     answers, seconds = write_all(requests, persons)
     count = len(answers)
     openings = {" ".join(parsing.fold(a["professional_persona"]).split()[:4]) for a in answers}
@@ -129,8 +131,8 @@ def main() -> None:
     header = ("field", "distinct", "near duplicates", "type/token", "distinct-3", "characters", "wanted", "20 % off")
     show("Texts of the offline writer", header, rows)
     encoding = bpe_openai.get_encoding("o200k_base")
-    some = random.Random(asked.seed).sample(range(count), min(1000, count))
-    texts_of = [encoding.count(json.dumps(answers[i], ensure_ascii=False)) for i in some]
+    some = random.Random(seed).sample(range(count), min(1000, count))
+    texts_of = [len(encoding.encode_ordinary(json.dumps(answers[i], ensure_ascii=False))) for i in some]
     found: dict[str, list[bool]] = {}
     for answer, person in zip(answers, persons, strict=True):
         for name, is_said in parsing.mentions([answer[field] for field in WANTED], person).items():

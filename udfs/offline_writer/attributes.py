@@ -20,7 +20,7 @@ from udfs.offline_writer.plans import (
 )
 from udfs.offline_writer.record import RESTS_YEARS, TRAITS, Person
 
-WANTED_CHARACTERS = 760
+WANTED_CHARACTERS = 785
 OLDER_YEARS = 58
 VERY_OLD_YEARS = 78
 SKILL_ACTS = 4

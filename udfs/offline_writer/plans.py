@@ -10,7 +10,7 @@ from udfs import traits
 from udfs.offline_writer.choice import Dice
 from udfs.offline_writer.grammar import enclitic, lower_first, proclitic, sentences, upper_first
 from udfs.offline_writer.lexicon import PEOPLE, Pool, Template
-from udfs.offline_writer.record import TRAITS, Person
+from udfs.offline_writer.record import FACTS, TRAITS, Person
 
 STYLES = ("name", "place", "time")
 # A paragraph stops growing in this share of the wanted length and never passes the other.
@@ -34,16 +34,19 @@ def say(dice: Dice, pool: Pool, words: Mapping[str, str]) -> str:
 
 
 def say_some(dice: Dice, pool: Pool, words: Mapping[str, str], count: int) -> list[str]:
-    """At most `count` different templates of the pool, filled."""
+    """At most `count` different templates of the pool, filled; no two tell the same fact of the place."""
     said: list[str] = []
     tried: set[int] = set()
+    facts: frozenset[str] = frozenset()
     while len(tried) < len(pool) and len(said) < count:
         at = dice.below(len(pool))
         if at in tried:
             at = next(i % len(pool) for i in range(at, at + len(pool)) if i % len(pool) not in tried)
         tried.add(at)
-        if pool[at].needs <= words.keys():
+        needs = pool[at].needs
+        if needs <= words.keys() and not needs & facts:
             said.append(pool[at].fill(words))
+            facts |= needs & FACTS
     return said
 
 

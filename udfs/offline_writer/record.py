@@ -34,9 +34,10 @@ _TAKERS = {
     "lugar_reg": ("travel", "goals", "background", "hobbies"),
     "ritmo": ("arts", "hobbies", "background"),
     "oficio": ("arts", "background", "hobbies"),
-    "produto": ("food", "background"),
+    "produto": ("travel", "background"),
     "lugar_cidade": ("background", "travel", "hobbies"),
 }
+FACTS = frozenset(_TAKERS)
 
 TRAITS = tuple(prompts.TRAIT_LABELS)
 _STAGES = (
