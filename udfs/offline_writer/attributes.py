@@ -89,7 +89,8 @@ def _custom(person: Person, dice: Dice) -> str:
 
 def _trait_sentences(person: Person, dice: Dice, pool: lexicon.Pool, wanted: Sequence[tuple[str, int]]) -> list[str]:
     """One sentence for each (trait, number), no two built alike."""
-    templates = dice.some(pool, len(wanted))
+    known = person.words.keys() | {"traco", "Traco"}
+    templates = dice.some([template for template in pool if template.needs <= known], len(wanted))
     return [
         template.fill(with_trait(person.words, trait(person, name, number)))
         for template, (name, number) in zip(templates, wanted, strict=True)

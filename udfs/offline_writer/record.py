@@ -239,6 +239,8 @@ def _words(
         words["vivido"] = ""  # opens templates that only fit someone who has lived
     if stage == "retired":
         words["parou"] = ""
+    if stage in ("works", "looks"):
+        words["servico"] = ""  # opens templates about how someone works with others
     if city:
         article = city_article(city)
         words["cidade"] = with_article(article, city)
