@@ -131,7 +131,10 @@ def _pastime(person: Person, kind: str, style: str, rows: Sequence[lexicon.Pasti
     if rows[0].group in ("play", "make"):
         words["ativo"] = ""  # opens templates that only fit someone who moves
     opening = open_with(dice, plans[kind], style, words | {"m": phrases[0]})
-    second = say(dice, plans["second"], words | {"m": phrases[1]}) if len(phrases) > 1 else ""
+    second = ""
+    if len(rows) > 1:
+        linking = plans["second_dream" if rows[1].group == "dream" else "second"]
+        second = say(dice, linking, words | {"m": phrases[1]})
     tails = plans[f"{kind}_tail"]
     if kind == "food" and rows[0].group == "cook":
         tails = (*tails, *plans["food_tail_cook"])
