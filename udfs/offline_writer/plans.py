@@ -35,19 +35,28 @@ def say(dice: Dice, pool: Pool, words: Mapping[str, str]) -> str:
 
 def say_some(dice: Dice, pool: Pool, words: Mapping[str, str], count: int) -> list[str]:
     """At most `count` different templates of the pool, filled; no two tell the same fact of the place."""
-    said: list[str] = []
-    tried: set[int] = set()
+    drawn = dice.some(pool, count)
+    if not _fit(drawn, words):
+        drawn, facts = [], frozenset[str]()
+        for template in dice.shuffled(pool):
+            if template.needs <= words.keys() and not template.needs & facts:
+                drawn.append(template)
+                facts |= template.needs & FACTS
+                if len(drawn) == count:
+                    break
+    return [template.fill(words) for template in drawn]
+
+
+def _fit(drawn: Sequence[Template], words: Mapping[str, str]) -> bool:
+    """Whether the words fill every template and no two tell the same fact."""
     facts: frozenset[str] = frozenset()
-    while len(tried) < len(pool) and len(said) < count:
-        at = dice.below(len(pool))
-        if at in tried:
-            at = next(i % len(pool) for i in range(at, at + len(pool)) if i % len(pool) not in tried)
-        tried.add(at)
-        needs = pool[at].needs
-        if needs <= words.keys() and not needs & facts:
-            said.append(pool[at].fill(words))
+    for template in drawn:
+        needs = template.needs
+        if needs:
+            if not needs <= words.keys() or needs & facts:
+                return False
             facts |= needs & FACTS
-    return said
+    return True
 
 
 def open_with(dice: Dice, styles: Mapping[str, Pool], style: str, words: Mapping[str, str]) -> str:
@@ -96,9 +105,9 @@ def _joined(dice: Dice, said: Sequence[str], name: str) -> list[str]:
         if (
             len(joined) > 1
             and len(before) + len(part) < _JOINED_CHARACTERS
+            and dice.chance(_JOINED)
             and not _MARK.search(before)
             and not _MARK.search(part)
-            and dice.chance(_JOINED)
         ):
             joined[-1] = f"{before}; {part if part.startswith(name) else lower_first(part)}"
         else:
