@@ -66,6 +66,13 @@ def read_rows(*path: str) -> list[dict[str, str]]:
     return list(csv.DictReader(_DATA.joinpath(*path).read_text(encoding="utf-8").splitlines(), delimiter=";"))
 
 
+def cbo_by_title() -> dict[str, str]:
+    """CBO code of every title of the classification, as a woman and as a man bear it."""
+    text = resources.files("census").joinpath("reference", "occupation_titles.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
+    return {row[gender]: row["cbo"] for row in rows for gender in ("feminine", "masculine") if row[gender]}
+
+
 def _pastimes(name: str) -> tuple[Pastime, ...]:
     return tuple(
         Pastime(

@@ -8,16 +8,14 @@ written for this project from knowledge of the trades: the CBO gives the codes a
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from typing import Any
 
 from udfs.offline_writer.choice import Dice
-from udfs.offline_writer.lexicon import Pool, read_json, read_rows, templates
+from udfs.offline_writer.lexicon import Pool, cbo_by_title, read_json, read_rows, templates
 from udfs.parsing import fold
 
 _FAMILY_FILES = ("command", "science", "society", "office", "service", "land", "craft", "plant", "own")
@@ -112,14 +110,7 @@ FAMILIES = {
 }
 
 
-def _titles() -> dict[str, str]:
-    """CBO code by title, of a woman and of a man."""
-    text = resources.files("census").joinpath("reference", "occupation_titles.csv").read_text(encoding="utf-8")
-    rows = list(csv.DictReader(text.splitlines()))
-    return {row[gender]: row["cbo"] for row in rows for gender in ("feminine", "masculine") if row[gender]}
-
-
-_CBO = _titles()
+_CBO = cbo_by_title()
 _WORDS = [(re.compile(rf"\b(?:{row['words']})"), row["family"]) for row in read_rows("titles.csv")]
 
 
