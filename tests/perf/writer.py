@@ -26,6 +26,7 @@ from udfs.answers import Requests
 from udfs.hints import with_hints
 
 PERMUTATIONS, BANDS, ALIKE = 128, 16, 0.8
+MOST_IN_A_BUCKET = 100  # a fuller one is the same text over and over
 WANTED = dict.fromkeys(prompts.PERSONA_FIELDS, 300) | {"persona": 180} | dict.fromkeys(parsing.NARRATIVES, 750)
 
 
@@ -85,7 +86,7 @@ def near_duplicates(texts: Sequence[set[str]]) -> set[int]:
             buckets.setdefault((band, tuple(digest[band * rows : (band + 1) * rows])), []).append(i)
     found: set[int] = set()
     for places in buckets.values():
-        for a, b in itertools.pairwise(places):
+        for a, b in itertools.combinations(places[:MOST_IN_A_BUCKET], 2):
             if len(texts[a] & texts[b]) >= ALIKE * len(texts[a] | texts[b]):
                 found |= {a, b}
     return found

@@ -26,11 +26,13 @@ class Dice:
 
     def below(self, limit: int) -> int:
         """A whole number from 0 to `limit` - 1; `limit` is small beside 65,536."""
-        if not self._words:
+        try:
+            return (self._words.pop() * limit) >> _BITS
+        except IndexError:
             digest = hashlib.blake2b(self._key, salt=self._batches.to_bytes(8, "little")).digest()
             self._words = list(_BATCH.unpack(digest))
             self._batches += 1
-        return (self._words.pop() * limit) >> _BITS
+            return (self._words.pop() * limit) >> _BITS
 
     def chance(self, probability: float) -> bool:
         return self.below(1 << _BITS) < probability * (1 << _BITS)

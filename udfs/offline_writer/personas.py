@@ -22,8 +22,8 @@ from udfs.offline_writer.record import TRAITS, Person
 
 WANTED_CHARACTERS = 305
 WANTED_BRIEF_CHARACTERS = 180
-BRIEF_TRIES = 6
-GOOD_ENOUGH_CHARACTERS = 15
+BRIEF_TRIES = 5
+GOOD_ENOUGH_CHARACTERS = 20
 _TAIL_KINDS = frozenset(("joy", "woe", "g", "mania"))
 KINDS = ("sports", "arts", "travel", "food")
 _COOKS = ("cozinha", "padaria", "casa alheia", "cuida da casa")

@@ -85,15 +85,17 @@ def paragraph(
     With a name, some short neighbours are told as one sentence (never the first); the name keeps its capital.
     """
     chosen = {i for i in keep if parts[i]}
-    length = sum(len(parts[i]) + 2 for i in chosen)
     left = [i for i, part in enumerate(parts) if part and i not in chosen]
-    while left and length < _ENOUGH * wanted_characters:
+    length = sum([len(parts[i]) + 2 for i in chosen])
+    enough, most = _ENOUGH * wanted_characters, _TOO_MUCH * wanted_characters
+    while left and length < enough:
         at = dice.below(len(left))
         i, left[at] = left[at], left[-1]
         left.pop()
-        if length + len(parts[i]) + 2 <= _TOO_MUCH * wanted_characters:
+        longer = length + len(parts[i]) + 2
+        if longer <= most:
             chosen.add(i)
-            length += len(parts[i]) + 2
+            length = longer
     said = [parts[i] for i in sorted(chosen)]
     return sentences(_joined(dice, said, name) if name else said)
 
