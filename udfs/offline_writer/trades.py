@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from census.questions import folded
 from udfs.offline_writer.choice import Dice
 from udfs.offline_writer.lexicon import Pool, cbo_by_title, read_json, read_rows, templates
-from udfs.parsing import fold
 
 _FAMILY_FILES = ("command", "science", "society", "office", "service", "land", "craft", "plant", "own")
 _TOOLS_SAID = 3
@@ -79,7 +79,7 @@ _BROAD |= {area: trade for area, trade in PLAIN.items() if area not in _BROAD}
 
 
 def _about(phrase: str) -> set[str]:
-    return {word for word in re.findall(r"\w+", fold(phrase)) if len(word) >= _LETTERS}
+    return {word for word in re.findall(r"\w+", folded(phrase)) if len(word) >= _LETTERS}
 
 
 def _others(kin: Sequence[Any], own: Sequence[str], *, least: int = 0) -> list[Any]:
@@ -125,13 +125,13 @@ def trade_of(title: str) -> Trade | None:
     for digits in (6, 5, 4):
         if trade := FAMILIES.get(cbo[:digits]):
             return trade
-    folded = fold(title)
-    named = [(match.start(), -len(match[0]), family) for words, family in _WORDS if (match := words.search(folded))]
+    plain = folded(title)
+    named = [(match.start(), -len(match[0]), family) for words, family in _WORDS if (match := words.search(plain))]
     if named:
         return FAMILIES[min(named)[-1]]
     found = [
         (last, match.start(), -len(match[0]), i)
         for i, (_, pattern, last, _) in enumerate(_MATCHED)
-        if (match := pattern.search(folded))
+        if (match := pattern.search(plain))
     ]
     return _MATCHED[min(found)[-1]][3] if found else None
