@@ -104,7 +104,7 @@ def _skill_list(person: Person) -> list[str]:
     own = dice.some(trade.skill[: trade.own_skills], 3 if trade.woe else 3 + dice.below(2))
     kin = dice.some(trade.skill[trade.own_skills :], dice.below(2))
     everyday = [skill for skill in trades.PLAIN["vida"].skill if skill not in trade.skill]
-    return own + kin + dice.some(everyday, 1 + dice.below(2))
+    return list(dict.fromkeys([*own, *kin, *dice.some(everyday, 1 + dice.below(2))]))
 
 
 def _skills(person: Person, style: str, skills: Sequence[str]) -> str:
