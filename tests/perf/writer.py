@@ -144,6 +144,9 @@ def measure(persons: Sequence[dict[str, Any]], requests: Requests, seed: int) ->
         "records/s on one core": count / seconds,
         "records with a near duplicate in some field": len(duplicates) / count,
         "distinct first four words of professional_persona": len(openings),
+        "records the checks refuse": share(
+            bool(parsing.check_record(a, a, p)) for a, p in zip(answers, persons, strict=True)
+        ),
         "tokens of both answers": statistics.fmean(texts_of),
         "shared runs of 7 words inside a person": statistics.fmean(repeats(answer) for answer in answers),
     } | {f"says {name}": share(values) for name, values in found.items()}
