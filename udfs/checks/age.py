@@ -23,7 +23,8 @@ _AGE_CLAIMS = (
     re.compile(
         rf"\b(?:tem|com|completou|completar|completa|fez|fara|beirando os|de|seus"
         rf"|dos seus) {_YEARS} anos(?: de idade| de vida|(?! de)\b)"
-        r"(?! (?:no|na|em|como|dedicad|trabalh|casad|atras|depois|antes|seguid|mais|a fio))"
+        r"(?! (?:n[oa] (?:ramo|profiss|area|mesm|ofici|batente|servi|cargo|empreg|casa|estrada)|como|dedicad"
+        r"|trabalh|casad|atras|depois|antes|seguid|mais|a fio))"
     ),
     re.compile(rf"(?:, |\(){_YEARS} anos(?=,|\)|\.)"),
 )

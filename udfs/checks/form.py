@@ -53,7 +53,7 @@ _LABEL_WORDS = frozenset(("nome", "onde", "tipo", "primeiro"))
 _OPENER = re.compile(r"\s*(?:claro|certamente|com certeza|com prazer|perfeito|ok)[!,:]")
 _REFUSAL = re.compile(
     r"\bmodelo de linguagem\b|\bassistente (?:virtual|de ia|digital)\b"
-    r"|\b(?:sou|como|enquanto) (?:uma? )?(?:ia|inteligencia artificial|chatbot|assistente de)\b"
+    r"|\b(?:sou|como|enquanto) (?:uma? )?(?:ia|inteligencia artificial|chatbot|assistente de (?:ia|inteligencia))\b"
     r"|\bnao (?:posso|consigo|poderei|me e possivel|estou autorizad[oa] a)(?: \w+)?"
     r" (?:ajudar|criar|fornecer|escrever|atender|gerar|continuar|descrever|produzir|responder|cumprir|compartilhar)\b"
     r"|\bnao (?:tenho|possuo) (?:acesso|informacoes|dados|permissao)\b"

@@ -31,6 +31,7 @@ _ADJECTIVE = re.compile(
     rf"|devot|acompanhad|"
     r"sozinh|acostumad|preocupad|arrependid|convencid|viuv|solteir|divorciad|nascid|criad)([oa])(?=,|\.| (?:e|de"
     r"|com|do|da|por|em|ha)\b)"
+    rf"|(?:, | e,? )(?:{'|'.join(_GENDERED)})([oa]) como (?:e|so)\b"
 )
 _ALONE = re.compile(
     r"\b(?<!que )(?:viaja|mora|vive|anda|janta|almoca|caminha|come|cozinha|toca|fica|sai|ri|vai|faz|trabalha"
@@ -46,9 +47,10 @@ _OWN = re.compile(r"\bel(?:e (?:mesmo|proprio)|(a) (?:mesma|propria))\b")
 _SELF = frozenset(("mesmo", "mesma", "proprio", "propria"))
 _MEN = "homem|rapaz|senhor|moco|menino|garoto|cavalheiro|cidadao|pai|marido|avo|viuvo|solteirao"
 _WOMEN = "mulher|moca|senhora|menina|garota|dona de casa|mae|esposa|viuva|cidada|solteirona"
+_DOERS = word_set("trabalhador torcedor leitor sonhador conversador falador jogador vendedor morador servidor sofredor")
 _OTHER_NOUNS = {
-    "F": frozenset(f"{_MEN}".replace("|", " ").split()),
-    "M": frozenset(f"{_WOMEN}".replace("|", " ").split()) - {"de", "casa"},
+    "F": frozenset(_MEN.split("|")) | _DOERS,
+    "M": (frozenset(_WOMEN.replace(" de casa", "").split("|")) | {word + "a" for word in _DOERS}),
 }
 _HUMAN_VERBS = (
     "acorda|gosta|diz|promete|trabalha|conta|ri|canta|dorme|reclama|sonha|acredita|prefere|adora|estuda|aprendeu|cozinha|"
@@ -91,6 +93,8 @@ def _noun_patterns(sex: str) -> tuple[re.Pattern[str], ...]:
     ]
     clause = r"(?:^|[.!?;,] |\be |\bque |\bporque |\bmas |\bembora |\bquando )"
     subject = rf"{clause}{pronoun} (?:{_HUMAN_VERBS}|e [a-z]+d[oa]\b)\b"
+    ending = "" if sex == "F" else "a"
+    patterns.append(rf"(?:^|[.!?;] )(?:{'|'.join(sorted(_DOERS))}){ending}\b[^.,;]{{0,30}}, {NAME}")
     return tuple(re.compile(p) for p in (*patterns, subject))
 
 

@@ -55,8 +55,21 @@ _PAST = re.compile(
 _WORKS_AS = re.compile(
     r"\b(?<!nao )(?:trabalha|atua|trabalhando|atuando|ganha a vida|ganhando a vida|no servico|emprego|carreira"
     r"|profissao|rotina) "
-    r"(?:\w+ )?(?:como|de) (?:uma? )?((?:[\w-]+ ?){1,5})"
+    r"(?:de § |\w+ )?(?:como|de) (?:uma? )?((?:[\w-]+ ?){1,5})"
 )
+_EXERCISES = re.compile(
+    r"\bexerce a (medicina|advocacia|enfermagem|odontologia|psicologia|engenharia|arquitetura|docencia)\b"
+)
+_EXERCISED = {
+    "medicina": "medico",
+    "advocacia": "advogado",
+    "enfermagem": "enfermeiro",
+    "odontologia": "dentista",
+    "psicologia": "psicologo",
+    "engenharia": "engenheiro",
+    "arquitetura": "arquiteto",
+    "docencia": "professor",
+}
 _SPECIALIST = re.compile(r"\bespeciali(?:sta|zad[oa]) em (\w+)(?: (\w+))?")
 _MEDICINE = re.compile(
     r"(?:dermato|cardio|neuro|onco|gineco|uro|radio|endocrino|oftalmo|nefro|reumato|gastroentero|pneumo"
@@ -260,6 +273,8 @@ def _claims(whole: str, *, with_past: bool) -> Iterator[tuple[str, str, bool]]:
             yield "medico", found[0], True
         elif found[1] == "direito":
             yield "advogado", found[0], True
+    for found in _EXERCISES.finditer(whole) if "exerce" in whole else ():
+        yield _EXERCISED[found[1]], found[0], True
     if with_past:
         for found in _PAST.finditer(whole):
             yield found[1], found[0].strip()[:60], True
@@ -274,7 +289,8 @@ def _claims(whole: str, *, with_past: bool) -> Iterator[tuple[str, str, bool]]:
 _FUTURE = re.compile(r"quando|um dia|sonha|quer|pretende|pensa em|antes de|espera|planeja|para|ate|vai|falta")
 _RETIRED = re.compile(
     r"(?:^|[.!?;] |, |\b(?:e|esta|ja|agora|hoje|vive|como|por|bem|e uma?) )(?:recem-?\s?)?aposentad[oa]\b"
-    r"|\bse aposentou\b|\baposentou-se\b|\bvive d[ae] (?:sua )?aposentadoria\b|\bdesde que se aposentou\b"
+    r"|\bgoza (?:d?a) (?:sua )?aposentadoria\b|\bse aposentou\b|\baposentou-se\b"
+    r"|\bvive d[ae] (?:sua )?aposentadoria\b|\bdesde que se aposentou\b"
 )
 _STUDENT = re.compile(
     r"(?:^|[.!?;] |\be (?:uma? )?)(?:universitari[oa]|estudante|graduand[oa]|vestibuland[oa]|calour[oa])\b"
@@ -288,7 +304,8 @@ _WORKING = re.compile(
     r"\b(?<!nao )(?<!que )trabalha (?:como (?!se )|em um|em uma|n[oa]s? (?!propri)|de (?:segunda|domingo|carteira"
     r"|vendedor|caixa)|"
     r"todos? (?:os|o) dias?|com carteira|por conta|na area|meio periodo|atualmente|hoje|ha )"
-    r"|\bbate (?:o )?ponto\b|\b(?:chega|volta|sai) (?:\w+ )?(?:do|para o|cedo para o) (?:emprego|trabalho"
+    r"|\bbate (?:o )?(?:ponto|cartao)\b(?! de)|\bem que (?:e empregad[oa]|trabalha)|\bbate (?:o )?ponto\b"
+    r"|\b(?:chega|volta|sai) (?:\w+ )?(?:do|para o|cedo para o) (?:emprego|trabalho"
     r"|escritorio)\b"
     r"|\bem plena atividade\b|\bcumpre expediente\b|\bauge da carreira\b|\b(?:ser|sera|foi) promovid[oa]\b"
     r"|\bpromocao no (?:trabalho|emprego)\b"
@@ -327,7 +344,7 @@ _STAGES = (
     (
         _WORKING,
         openings(
-            "trabalha trabalho ponto emprego escritorio plena expediente auge promovido chefe patrao caminhao "
+            "trabalha trabalho ponto cartao emprego escritorio plena expediente auge promovido chefe patrao caminhao "
             "turno jornada atua subordinados"
         ),
         ("desocupado", "estudante", "aposentado", "cuida do lar", "outro"),
