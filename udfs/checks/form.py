@@ -22,7 +22,8 @@ _MARKDOWN = re.compile(
 )
 _FIELD_NAME = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 _LEFTOVER = re.compile(
-    r"\b(?:como|conforme)(?: foi)? (?:solicitad[oa]|pedido|requisitad[oa]|instruid[oa])\b"
+    r"\b(?:(?:como|conforme)(?: foi)? (?:solicitad[oa]|requisitad[oa]|instruid[oa])|(?:como foi"
+    r"|conforme(?: foi)?) pedido)\b"
     r"|\b(?:de acordo com|segundo|conforme|com base n)[oa]?s? ?(?:[oa]s? )?"
     r"(?:fichas?|registros?|dados(?: fornecidos| da ficha| do registro)?|instruc(?:ao|oes)|informac(?:ao|oes)"
     r" fornecidas?|perfil fornecido|esquema)\b"

@@ -26,7 +26,7 @@ ENGLISH = word_set(
 # What Portugal says and Brazil does not; ambiguous words (fato, propina, sumo, gelado) are left out or need company.
 _PORTUGAL_WORDS = word_set(
     "utente utentes autocarro autocarros telemovel telemoveis comboio comboios rapariga raparigas ecra ecras "
-    "frigorifico frigorificos paragem golo golos equipa equipas desporto desportos planear planeia planeio planeava "
+    "paragem golo golos equipa equipas desporto desportos planear planeia planeio planeava "
     "autarquia talho relvado canalizador canalizadora sanita portagem portagens sandes chavena chavenas agrafador "
     "rebucado rebucados carrinha carrinhas camiao camioes gajo gajos gajas bue facto factos registo contacto "
     "contactos rececao connosco actividade actividades projecto projectos direccao accao accoes optimo optima actual "
@@ -35,7 +35,8 @@ _PORTUGAL_WORDS = word_set(
 )
 _PORTUGAL = re.compile(
     r"\b(?:esta|estao|estava|estavam|anda|andam|andava|fica|ficam)"
-    r"(?: sempre| agora| muitas vezes| ainda)? a (?!par\b|ser\b)(?:\w+r|\w+r-(?:se|lhe|o|a))\b(?! livre)"
+    r"(?: sempre| agora| muitas vezes| ainda)? a (?!par\b|ser\b)(?!lugar|mulher|qualquer|colher|altar|mar\b"
+    r"|ar\b|bar\b|lar\b)\w+[aei]r(?:-(?:se|lhe|o|a))?\b(?! livre)"
     r"|\b(?:passa|passam|passava|gasta) (?:as|os|a|o)s? (?:noites?|tardes?|manhas?|dias?|horas?|tempo"
     r"|vida)s? a \w+r\b"
     r"|\be a (?:ouvir|ver|ler|desenhar|escrever|contar|cantar|conversar|rir|olhar|trabalhar)\b"

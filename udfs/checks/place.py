@@ -96,7 +96,7 @@ def check(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
         name = plain(claimed)
         if any(name.startswith(f"{one} ") or one.startswith(f"{name} ") or one.endswith(name) for one in own):
             continue
-        if name.split(" ")[0] in _NOT_A_PLACE:
+        if name.split(" ")[0] in _NOT_A_PLACE or name.split(" ")[0] == value_of(person, "first_name").split(" ")[0]:
             continue
         if name in _CODE_OF:
             yield Finding(ReasonCode.WRONG_STATE, claimed)

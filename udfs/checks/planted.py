@@ -1,8 +1,8 @@
 """How many planted errors the checks find, and how often they cry over the clean twins.
 
 data/planted.jsonl was written before the checks: texts with one error each, the record they are told of, and the same
-text without the error. The half `unseen` was not looked at while the checks were made. Still, texts and checks come from
-one hand, which flatters the recall: of 32 errors written afterwards, in roundabout words, the checks first found 18.
+text without the error. The half `unseen` was not looked at while the checks were made. Still, texts and checks come
+from one hand, which flatters the recall: of 32 errors written later, in roundabout words, the checks first found 18.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ _GENDERED = word_list(
     "devot acompanhad sozinh acostumad preocupad arrependid convencid distraid desconfiad atrasad sossegad atent "
     "dedicad organizad desorganizad teimos ansios generos caprichos carinhos discret conhecid respeitad querid "
     "admirad catolic evangelic formad nascid criad empregad desempregad matriculad bem-humorad mal-humorad reservad "
-    "introvertid extrovertid comunicativ criativ metodic pratic sincer honest envergonhad satisfeit realizad "
-    "estressad ocupad interessad encantad fascinad viciad engajad comprometid preguicos risonh quiet magr robust ativ "
+    "introvertid extrovertid comunicativ criativ metodic sincer honest envergonhad satisfeit realizad "
+    "estressad ocupad interessad encantad fascinad viciad engajad comprometid preguicos risonh quiet magr robust "
     "sentad"
 )
 _ADJECTIVE = re.compile(
@@ -69,7 +69,7 @@ def _sex_patterns(sex: str, title: str) -> tuple[re.Pattern[str], ...]:
     other = _other_gender(title, sex)
     article = "um" if sex == "F" else "uma"
     own = (
-        rf"(?:(?:^|[.!?;] )(?:{article} )?|{NAME}(?: [a-z]+){{0,4}},? (?:e )?(?:{article} )?|\be {article} |\bcomo )"
+        rf"(?:(?:^|[.!?;] )(?:{article} )?|{NAME}(?:,| e|, e) (?:{article} )?|\be {article} |\bcomo )"
         rf"{re.escape(other)}\b(?! e )"
     )
     return (*((re.compile(own),) if other else ()), *_noun_patterns(sex))
@@ -143,6 +143,8 @@ def check(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding(ReasonCode.WRONG_SEX, found[0])
             return
     for found in _ARTICLE_NOUN.finditer(whole) if " e um" in whole else ():
+        if not text.is_verb_e(found.start()):
+            continue
         is_human = found[2] in _HUMAN_NOUNS or found[2] in work.families()
         if is_human and (found[1] == "uma") != (of == "F") and not is_of_other(whole, found.start()):
             yield Finding(ReasonCode.WRONG_SEX, found[0])

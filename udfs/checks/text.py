@@ -149,6 +149,10 @@ class Text:
         """Whether the raw text has a capital letter at this place of the plain one."""
         return len(self.raw) == len(self.plain) and self.raw[place].isupper()
 
+    def is_verb_e(self, place: int) -> bool:
+        """Whether the plain `e` at this place is `é` in the text, not the conjunction."""
+        return len(self.raw) != len(self.plain) or self.raw[place] in "éÉ"
+
     def starts_sentence(self, place: int) -> bool:
         """Whether a sentence begins at this place."""
         before = self.plain[:place].rstrip(" \"'“‘(")

@@ -193,6 +193,7 @@ _TITLE_STEMS: Mapping[str, frozenset[str]] = MappingProxyType(
         "gerente": frozenset({"gerencia"}),
         "diret": frozenset({"gerencia"}),
         "dirigent": frozenset({"gerencia"}),
+        "aliment": frozenset({"cozinha", "salao de comida", "padaria"}),
         "pesca": frozenset({"pesca"}),
         "salin": frozenset({"sal"}),
         "contab": frozenset({"contabilidade"}),
@@ -325,7 +326,7 @@ _HOMEMAKER = re.compile(
     r"|exclusivamente) a casa\b"
 )
 _NOT_SAID_OF_NOW = re.compile(
-    r"(?:colegas?|amig[oa]s?|vizinh[oa]s?|gente|quem|mae|pai|outr[oa]s?|clientes?) (?:\w+ )?$"
+    r"(?:nao|nem|sem|colegas?|amig[oa]s?|vizinh[oa]s?|gente|quem|mae|pai|outr[oa]s?|clientes?) (?:\w+ )?$"
 )
 _FORMERLY = re.compile(r"\b(?:enquanto|quando|antes|por anos|por decadas|outrora|no tempo em que)\b[^.;]{0,40}$")
 
@@ -364,7 +365,7 @@ def stage(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
         if activity not in contradicted or text.openings.isdisjoint(words):
             continue
         for found in pattern.finditer(whole):
-            before = whole[max(0, found.start() - 45) : found.start() + 1]
+            before = whole[max(0, found.start() - 45) : found.start()].rstrip() + " "
             clause = re.split(r"[.!?;]", before)[-1]
             if pattern is _RETIRED and _FUTURE.search(clause):
                 continue
