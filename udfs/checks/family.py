@@ -53,7 +53,8 @@ _CHILDREN = re.compile(
     r"|(?:^|[.!?;,] )(?:mae|pai|avo|bisavo) (?:de|dedicad|amoros|coruja|orgulhos|solteir|presente)"
     r"|\b(?:seus?|suas?) (?:(?:dois|duas|tres|quatro|cinco|proprios|proprias|pequen\w+) )?(?:criancas?|bebes?"
     r"|guris?|guria|pequenos|meninos|meninas|menino|menina|herdeir\w+)\b"
-    r"|\bcriancas (?:da casa|dele|dela|em casa)\b|\bbebe recem-nascido\b|\b(?:esta |ficou )?gravida\b|\bos gemeos\b"
+    r"|\bcriancas (?:da casa|dele|dela|em casa)\b|\bbebe recem-nascido\b|\b(?:esta|ficou"
+    r"|engravidou e esta) gravida\b|\bos gemeos\b"
 )
 _CHILDREN_WORDS = word_set(
     "filho filha filhos filhas filhinho filhinha filhinhos filhinhas enteado enteada enteados enteadas neto neta "

@@ -318,7 +318,8 @@ _WORKING = re.compile(
 _LOOKING = re.compile(
     r"\bdesempregad[oa]\b|\b(?:procura|busca|procurando|buscando|em busca de) (?:um |uma |de |por )?(?:emprego"
     r"|trabalho|vaga|"
-    r"recolocacao|colocacao)\b|\besta (?:sem trabalho|sem emprego|sem trabalhar|parad[oa] ha)|\bfora do mercado\b"
+    r"recolocacao|colocacao)\b(?! voluntari)|\besta (?:sem trabalho|sem emprego|sem trabalhar|parad[oa] ha)"
+    r"|\bfora do mercado\b"
     r"|\bperdeu o emprego\b"
 )
 _HOMEMAKER = re.compile(
@@ -373,6 +374,8 @@ def stage(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
                 _FORMERLY.search(clause) or (_FUTURE.search(clause) and "promovid" not in found[0])
             ):
                 continue
+            if "promovid" in found[0] and activity != "aposentado":
+                continue  # a plan of whoever still has a career before him
             if _NOT_SAID_OF_NOW.search(before):
                 continue
             if pattern is _STUDENT and activity == "ocupado" and "cursa" in found[0]:
