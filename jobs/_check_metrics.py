@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from udfs.checks import planted
 from udfs.parsing import Bounds
 
-HALF = "unseen"  # of the planted errors: those that nobody looked at while the checks were made
+HALF = "unseen"  # of the planted errors: those that were not looked at before the checks were done
 
 
 class Figure(NamedTuple):

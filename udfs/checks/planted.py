@@ -1,8 +1,10 @@
 """How many planted errors the checks find, and how often they cry over the clean twins.
 
 data/planted.jsonl was written before the checks: texts with one error each, the record they are told of, and the same
-text without the error. The half `unseen` was not looked at while the checks were made. Still, texts and checks come
-from one hand, which flatters the recall: of 32 errors written later, in roundabout words, the checks first found 18.
+text without the error. The half `unseen` was first looked at when the checks were done: they
+found 132 of its 133 errors and refused 2 clean twins, of which one (pt_pt-02) does hold a word of Portugal. Texts and
+checks come from one hand, which flatters these figures: of 32 errors written later, in roundabout words, 18 were found
+at first look, and none of their twins was refused.
 """
 
 from __future__ import annotations
