@@ -128,6 +128,7 @@ def build(findings: Findings) -> str:
         worst_groups=_worst_groups(findings.metrics),
         misfits=misfits(findings.judgement),
         nodes=settings.network(),
+        checks=_planted(findings.metrics),
         rejections=_reasons(findings.rejections),
         answers=findings.answers,
         stages=stages(findings.runs),
@@ -370,6 +371,22 @@ def _tiles(states: Sequence[Row]) -> list[Row]:
     return [
         {"uf": uf, "name": codes.STATE_OF[uf].name, "column": column + 1, "row": row + 1, "persons": held.get(uf)}
         for uf, (column, row) in words.TILES.items()
+    ]
+
+
+def _planted(metrics: Sequence[Row]) -> list[Row]:
+    """How each check fared with planted errors: `reason`, `recall`, `precision`, `planted`."""
+    start = "recall of planted errors: "
+    figures = {str(m["name"]): m for m in metrics if m["family"] == "text"}
+    return [
+        {
+            "code": code,
+            "reason": words.REASONS.get(code, code),
+            "recall": m["value"],
+            "planted": m["n"],
+            "precision": figures.get(f"precision with planted errors: {code}", {}).get("value"),
+        }
+        for code, m in ((name.removeprefix(start), m) for name, m in figures.items() if name.startswith(start))
     ]
 
 

@@ -26,6 +26,7 @@ from conf.settings import STAGES, Config
 from jobs import _evidence, _metrics, _pipeline, _rule_check, _states, _storage, report
 from jobs._metrics import Fit
 from jobs._page import words
+from udfs.checks.reasons import ReasonCode
 
 PLACES = {"AC": ("1200401", "Rio Branco"), "SE": ("2800308", "Aracaju")}
 RACES, LEVELS = ("branca", "parda"), codes.EDUCATION_LEVELS[2:]
@@ -586,3 +587,7 @@ def test_numbers_and_names_are_written_as_read_in_brazil(said, read):
 def test_an_assumption_worded_otherwise_is_shown_as_it_came():
     assert words.assumption("none") is None
     assert words.assumption("something new") == "something new"
+
+
+def test_every_reason_of_the_registry_has_its_words_on_the_page():
+    assert words.REASONS.keys() == {reason.value for reason in ReasonCode}

@@ -70,8 +70,8 @@ def _by_opening() -> dict[str, list[int]]:
 
 
 def check(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
-    """Findings in one text, at most one of each reason; what the record itself offers (`Guerreiro`, a dance) is "
-    "none."""
+    """Findings in one text, at most one of each reason; what the record itself offers (`Guerreiro`, a dance) is
+    none."""
     whole = text.plain
     if not text.openings.isdisjoint(_LEADING_WORDS) and (found := _LEADING.search(whole)):
         yield Finding(ReasonCode.RACE_NAMED, found[0].strip(" .!?;,"))

@@ -67,8 +67,8 @@ def _identifier() -> LanguageIdentifier:
 
 
 def portuguese_share(raw: str) -> float:
-    """Probability of Portuguese, Galician counted in its favour: the classifier cannot tell short texts of the "
-    "two."""
+    """Probability of Portuguese, Galician counted in its favour: the classifier cannot tell short texts of the
+    two."""
     ranked = dict(_identifier().rank(raw))
     return float(ranked["pt"] + ranked["gl"])
 

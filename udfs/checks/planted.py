@@ -83,8 +83,8 @@ class Score(NamedTuple):
 
     @property
     def precision(self) -> float:
-        """Share of its findings, in planted errors of its own and in clean twins, that are right; 1 without "
-        "findings."""
+        """Share of its findings, in planted errors of its own and in clean twins, that are right; 1 without
+        findings."""
         return self.found / (self.found + self.alarms) if self.found + self.alarms else 1.0
 
 

@@ -1,5 +1,4 @@
-"""The registry of what can be wrong with an answer: a code, how grave it is, and a reason in Portuguese and "
-"English."""
+"""The registry of what can be wrong with an answer: a code, how grave it is, a reason in Portuguese and in English."""
 
 from __future__ import annotations
 
