@@ -20,6 +20,18 @@ SENTENCES = (
     "Quando o dia aperta, {name} liga o rádio, respira fundo e recomeça de onde parou.",
     "Em {city}, {name} tem um lugar preferido, com sombra, para ver a tarde passar.",
     "De vez em quando {name} adia uma tarefa chata e depois reclama de si com bom humor.",
+    "Na estante da sala, {name} junta revistas antigas que ninguém mais quis ler.",
+    "Com chuva forte, {name} abre a janela só um pouco e fica ouvindo a água no telhado.",
+    "Para {name}, conversa boa é aquela que começa no portão e termina na cozinha.",
+    "Antes de dormir, {name} confere a porta duas vezes e deixa a roupa do dia seguinte pronta.",
+    "No mercado de {city}, {name} pergunta o preço, pensa um minuto e volta para a primeira banca.",
+    "Quando recebe visita, {name} põe a melhor toalha e esquece o bolo no forno.",
+    "Em dia de calor, {name} procura a sombra mais próxima e toma água gelada devagar.",
+    "Sempre que pode, {name} conserta o que quebrou em vez de comprar outro.",
+    "Pelas contas de {name}, sobra pouco no fim do mês, mas o pouco tem destino certo.",
+    "Na fila do banco, {name} puxa assunto com quem estiver por perto.",
+    "Depois do almoço, {name} descansa quinze minutos e acorda com pressa.",
+    "Às vezes {name} anota uma ideia num papel e passa a semana procurando o papel.",
 )
 ITEMS = ("conversar com calma", "organizar o dia", "cozinhar em casa", "caminhar", "ouvir rádio", "fazer contas")
 # Lengths in characters that the fields of a record may have.
@@ -52,7 +64,9 @@ def _templates(first: bool, answer_bytes: int) -> dict[str, str | Sequence[str]]
         if field not in texts:
             filled[field] = list(ITEMS[place % 2 :][:5])
             continue
-        sentences = [SENTENCES[(place + turn) % len(SENTENCES)] for turn in range(length // 40 + 1)]
+        # None twice: the checks take that for a loop.
+        turns = range(min(length // 40 + 1, len(SENTENCES)))
+        sentences = [SENTENCES[(place + turn) % len(SENTENCES)] for turn in turns]
         text = sentences[0]
         for sentence in sentences[1:]:
             if len(text) >= least and len(text) + len(sentence) > length:

@@ -334,7 +334,11 @@ class _Work:
         if cap and self._figures.tokens >= cap:
             raise self._end_asking("capped", f"the cap of {cap:,} tokens of this task is reached")
         sent.append((0, 0, 0))
-        completion = self._client.complete(ask.body, f"{record.uuid}-{ask.call}-{ask.attempt}")
+        try:
+            completion = self._client.complete(ask.body, f"{record.uuid}-{ask.call}-{ask.attempt}")
+        except ClientStopped:
+            sent.pop()  # nothing was sent, or no answer is waited for
+            raise
         self._journal.append(_journal_row(record, ask, completion, self._labels))
         sent[-1] = (completion.prompt_tokens, completion.cached_tokens, completion.completion_tokens)
         return Answer(completion.content, completion.finish_reason, completion.model)

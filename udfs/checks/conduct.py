@@ -16,7 +16,7 @@ from importlib import resources
 from typing import Any
 
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import Text, openings, plain
+from udfs.checks.text import Text, openings, plain, value_of
 
 _OPENING = 5  # letters by which words of a term and of a text are compared first
 _LEADING = re.compile(r"(?:^|[.!?;]\s+)(?:pret|negr|pard|branc|indigen|moren|mulat)[oa],")
@@ -32,6 +32,8 @@ OFFERS = (
     "local_places",
     "regional_music",
 )
+# Columns whose words are the person's own: `Agente indígena de saneamento`.
+OWN_WORDS = ("occupation_title", "former_occupation_title", "municipality_name")
 _LEADING_WORDS = openings("preto negro pardo branco indigena moreno mulato")
 
 
@@ -91,6 +93,9 @@ def check(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _is_offered(text: Text, words: str, person: Mapping[str, Any]) -> bool:
+    # A title is often told in other words (`agente indígena`): what stands in it may be said.
+    if any(words in value_of(person, column) for column in OWN_WORDS):
+        return True
     offers = (plain(str(fact)) for column in OFFERS for fact in person.get(column) or ())
     return any(words in offer and offer in text.plain for offer in offers)
 
