@@ -234,6 +234,7 @@ def test_a_task_that_is_tried_again_asks_only_what_was_in_flight(
     assert answers(data) == answers(undisturbed)
 
 
+@pytest.mark.long
 def test_a_run_over_a_complete_journal_asks_nothing_and_makes_the_same_table(
     spark, drawn, undisturbed, tmp_path, served
 ):

@@ -36,6 +36,7 @@ def answer(url: str, source: Path, target: Path, *, seed: int = 1, failing: int 
     return lines
 
 
+@pytest.mark.long
 def test_both_calls_go_out_and_come_back_and_every_record_is_accepted(spark, make_folder, writer_url, tmp_path):
     folder = make_folder(PERSONS)
     out, back = tmp_path / "out.jsonl", tmp_path / "back.jsonl"
@@ -84,6 +85,7 @@ def test_both_calls_go_out_and_come_back_and_every_record_is_accepted(spark, mak
     assert [row["is_accepted"] for row in verdicts.select("is_accepted").collect()] == [True] * PERSONS
 
 
+@pytest.mark.long
 def test_lines_that_are_not_ours_are_named_with_file_and_line_and_the_others_are_stored(
     spark, make_folder, writer_url, tmp_path
 ):

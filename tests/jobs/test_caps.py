@@ -19,6 +19,7 @@ def stats(url: str) -> dict[str, Any]:
     return dict(requests.get(url.removesuffix("/v1") + "/_stats", timeout=10).json())
 
 
+@pytest.mark.long
 def test_a_command_stops_at_its_cap_says_what_it_spent_and_goes_on_without_asking_twice(spark, make_folder, writer_url):
     folder = make_folder(PERSONS)
     asked = {"llm__endpoints": [writer_url], "llm__tasks": 2, "llm__max_in_flight": IN_FLIGHT}

@@ -75,6 +75,7 @@ def test_a_plan_that_cannot_be_made_is_refused(tmp_path, words, said):
     assert said in result.stderr
 
 
+@pytest.mark.long
 def test_prompt_tokens_are_those_that_the_server_counts(spark, make_folder, writer_url):
     folder = make_folder(3)
     before = plan.run(spark, folder.config(), 1)
