@@ -189,7 +189,6 @@ class ChatClient:
             ModelError: No request will pass (key, model, address, certificate).
         """
         self._budget.earn()
-        self._figures.asked()
         deadline = self._monotonic() + self._settings.deadline_seconds
         tries = counted = waits = 0
         reconnected = False
@@ -200,7 +199,9 @@ class ChatClient:
             try:
                 with self._turn() as lease:
                     deadline += lease.waited_seconds  # waiting for a turn is not the server's time
-                    if failure is not None:
+                    if failure is None:
+                        self._figures.asked()
+                    else:
                         self._figures.retried(failure.rule.failure_class.value)
                     answer = self._try(lease, body, request_id, tries, deadline)
                 self._figures.answered(
