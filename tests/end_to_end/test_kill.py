@@ -11,23 +11,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyspark
 import pytest
-import requests
-from deltalake import DeltaTable, write_deltalake
+from _bench import stats
+from _drawn import Folder, draw
+from deltalake import DeltaTable
 from pyspark.sql import SparkSession
-from pyspark.sql.pandas.types import to_arrow_schema
 
-from census import codes, tables
-from conf import settings
-from conf.settings import STAGES, Config
-from jobs import _journal, _runlog, _server_process, _storage, write_text
+from census import tables
+from conf.settings import Config
+from jobs import _journal, _server_process, _storage, write_text
 from udfs.journal import JournalWriter, journal_files
 
 BIN = Path(sys.executable).parent
@@ -39,66 +37,13 @@ HANGS_SECONDS = 600.0
 
 
 def config_of(data: Path, **options: object) -> Config:
-    chosen = {"run.data": str(data), "run.ufs": "AC", "run.records": PERSONS, "spark.shuffle_partitions": 2}
-    return settings.load(options=chosen | options)
-
-
-def make_person(number: int) -> dict[str, object]:
-    return {
-        "person_id": 12 * 10**10 + number,
-        "uuid": f"{number:032d}",
-        "uf": "AC",
-        "municipality_code": "1200401",
-        "sex": "F",
-        "age_years": 40 + number,
-        "zone": "urbana",
-        "race": "parda",
-        "education_level": codes.EDUCATION_LEVELS[2],
-        "marital_status": "Solteiro",
-        "in_union": False,
-        "religion": "católica",
-        "activity": "cuida do lar",
-        "first_name": "Ana",
-        "middle_name": "",
-        "last_name": "Silva",
-        **dict.fromkeys(codes.TRAITS, 50.0),
-        "model_version": "0123456789ab",
-        "seed": 1,
-    }
-
-
-PLACE = {
-    "uf": "AC",
-    "municipality_code": "1200401",
-    "municipality_name": "Rio Branco",
-    "state_name": "Acre",
-    "region": "Norte",
-    "population_persons": 364_756,
-    "households_urban": 110_000,
-    "households_rural": 8_000,
-    "is_capital": True,
-}
-DISH = {"uf": "AC", "kind": "dish", "name": "tacacá", "origin": "general", "source": "dishes"}
-
-
-def write(data: Path, table: tables.Table, rows: Sequence[Mapping[str, object]]) -> None:
-    ordered = [{name: row.get(name) for name in table.column_names} for row in rows]
-    write_deltalake(_storage.path(data, table), pa.Table.from_pylist(ordered, to_arrow_schema(table.schema)))
+    return Folder(data, PERSONS).config(**options)
 
 
 @pytest.fixture(scope="module")
 def drawn(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder as `sample` leaves it. Nobody changes it."""
-    data = tmp_path_factory.mktemp("drawn") / "data"
-    _storage.prepare(data)
-    for stage in STAGES[: STAGES.index("write_text")]:
-        with _runlog.stage(spark, config_of(data), stage, writes=()):
-            pass
-    write(data, tables.ATTRIBUTE, [make_person(number) for number in range(PERSONS)])
-    write(data, tables.PLACE, [PLACE])
-    write(data, tables.CULTURE, [DISH])
-    write(data, tables.HABIT, [])
-    return data
+    return draw(spark, tmp_path_factory.mktemp("drawn") / "data", PERSONS).data
 
 
 @pytest.fixture()
@@ -130,11 +75,6 @@ def slow_server(folder: Path) -> Iterator[str]:
     faults.write_text(f'[[fault]]\nkind = "latency"\nseconds = {SECONDS}\n', encoding="utf-8")
     with _server_process.start(folder / "server.log", faults) as endpoint:
         yield endpoint
-
-
-def counted(endpoint: str) -> dict[str, int]:
-    """What the server counted."""
-    return dict(requests.get(endpoint.removesuffix("/v1") + "/_stats", timeout=5).json())
 
 
 def wait_until(ready: Callable[[], bool], seconds: float = HANGS_SECONDS) -> None:
@@ -209,7 +149,7 @@ def write_and_kill(
         subprocess.Popen(command, stdout=said, stderr=said, env=environment) as driver,
     ):
         try:
-            wait_until(lambda: counted(endpoint)["chat_requests"] >= PERSONS or driver.poll() is not None)
+            wait_until(lambda: stats(endpoint)["chat_requests"] >= PERSONS or driver.poll() is not None)
             found = victims(driver.pid)
             assert found, (data / "said.txt").read_text(encoding="utf-8")[-2000:]
             os.kill(found[0], signal.SIGKILL)
@@ -227,7 +167,7 @@ def test_a_task_that_is_tried_again_asks_only_what_was_in_flight(
 ):
     with slow_server(tmp_path) as endpoint:
         status = write_and_kill(data, endpoint, master, victims, spark_home)
-        asked = counted(endpoint)
+        asked = stats(endpoint)
     assert status == 0, (data / "said.txt").read_text(encoding="utf-8")[-2000:]
     assert asked["distinct_bodies"] == 2 * PERSONS
     assert asked["chat_requests"] - asked["distinct_bodies"] <= IN_FLIGHT // TASKS
@@ -247,7 +187,7 @@ def test_a_run_over_a_complete_journal_asks_nothing_and_makes_the_same_table(
             journal.append(row | {"answered_at": row["answered_at"].isoformat(), "status": "ok"})
     report = write_text.run(spark, config)
     assert (report.todo, report.rows_out) == (("AC",), 0)
-    assert counted(served)["chat_requests"] == 0
+    assert stats(served)["chat_requests"] == 0
     assert answers(data) == answers(undisturbed)
     assert journal_files(data / "journal") == []
 

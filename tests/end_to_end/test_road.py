@@ -32,7 +32,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-import requests
+from _bench import stats
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -104,7 +104,7 @@ def run(spark: SparkSession, config: Config, first: str = "ingest", last: str = 
 
 def answered(base_url: str) -> int:
     """Requests that a server has counted."""
-    return int(requests.get(base_url.removesuffix("/v1") + "/_stats", timeout=5).json()["chat_requests"])
+    return int(stats(base_url)["chat_requests"])
 
 
 @pytest.fixture(scope="module")

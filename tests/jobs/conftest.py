@@ -1,124 +1,21 @@
-"""A data folder as `sample` leaves it, made by hand; the server of `povo serve` in a thread, with or without faults."""
+"""What the tests of this folder start from: a data folder as `sample` leaves it, a server to ask."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from _bench import serving
+from _drawn import Folder, draw
 from pyspark.sql import SparkSession
-from pyspark.sql.pandas.types import to_arrow_schema
-
-from census import codes, tables
-from conf import settings
-from conf.settings import STAGES, Config
-from jobs import _runlog, _states, _storage
-from jobs._chat_app import app
-from jobs._connections import listen
-from jobs._faults import read_faults
-from jobs.serve import server_of
-from udfs import offline_writer
-
-PLACE = {
-    "uf": "AC",
-    "municipality_code": "1200401",
-    "municipality_name": "Rio Branco",
-    "state_name": "Acre",
-    "region": "Norte",
-    "population_persons": 364_756,
-    "households_urban": 110_000,
-    "households_rural": 8_000,
-    "is_capital": True,
-}
-DISH = {"uf": "AC", "kind": "dish", "name": "tacacá", "origin": "general", "source": "dishes"}
-
-
-class Folder:
-    """A data folder with some persons of Acre; `config` gives its settings with changes."""
-
-    def __init__(self, data: Path, persons: int) -> None:
-        self.data, self.persons = data, persons
-
-    def config(self, **changes: object) -> Config:
-        options: dict[str, object] = {
-            "run.data": str(self.data),
-            "run.ufs": "AC",
-            "run.records": self.persons,
-            "spark.shuffle_partitions": 2,
-        }
-        return settings.load(options=options | {key.replace("__", "."): value for key, value in changes.items()})
-
-    def person(self, number: int) -> dict[str, object]:
-        return {
-            "person_id": 12 * 10**10 + number,
-            "uuid": f"{number:032d}",
-            "uf": "AC",
-            "municipality_code": "1200401",
-            "sex": "F",
-            "age_years": 40 + number % 30,
-            "zone": "urbana",
-            "race": "parda",
-            "education_level": codes.EDUCATION_LEVELS[2],
-            "marital_status": "Solteiro",
-            "in_union": False,
-            "religion": "católica",
-            "activity": "cuida do lar",
-            "first_name": "Ana",
-            "middle_name": "",
-            "last_name": "Silva",
-            **dict.fromkeys(codes.TRAITS, 50.0),
-            "model_version": _states.model_version(self.config()),
-            "seed": 1,
-        }
-
-    def write(self, table: tables.Table, rows: Sequence[Mapping[str, object]]) -> None:
-        ordered = [{name: row.get(name) for name in table.column_names} for row in rows]
-        write_deltalake(_storage.path(self.data, table), pa.Table.from_pylist(ordered, to_arrow_schema(table.schema)))
-
-    def stored(self, table: tables.Table) -> list[dict[str, object]]:
-        rows: list[dict[str, object]] = DeltaTable(_storage.path(self.data, table)).to_pyarrow_table().to_pylist()
-        return rows
 
 
 @pytest.fixture()
 def make_folder(spark: SparkSession, tmp_path: Path) -> Callable[[int], Folder]:
     """Make the folder that `sample` would leave, with so many persons."""
-
-    def make(persons: int) -> Folder:
-        folder = Folder(tmp_path / "data", persons)
-        _storage.prepare(folder.data)
-        for stage in STAGES[: STAGES.index("write_text")]:
-            with _runlog.stage(spark, folder.config(), stage, writes=()):
-                pass
-        folder.write(tables.ATTRIBUTE, [folder.person(number) for number in range(persons)])
-        folder.write(tables.PLACE, [PLACE])
-        folder.write(tables.CULTURE, [DISH])
-        folder.write(tables.HABIT, [])
-        return folder
-
-    return make
-
-
-@contextmanager
-def serving(path: Path | None = None) -> Iterator[str]:
-    """The offline writer behind HTTP, with the faults of a file if one is given."""
-    server = server_of(app(offline_writer.write, faults=read_faults(path) if path else ()))
-    listener = listen("127.0.0.1", 0)
-    port = listener.getsockname()[1]
-
-    def run() -> None:
-        with listener:
-            server.run(sockets=[listener])
-
-    threading.Thread(target=run, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        server.should_exit = True  # not waited for: the next test has a server of its own
+    return lambda persons: draw(spark, tmp_path / "data", persons)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import requests
+from _bench import stats
 
 Bench = Callable[[str], str]
 SLOTS = '[[fault]]\nkind = "slots"\nslots = {}\n'
@@ -31,10 +32,6 @@ def ask_all(url: str, number: int) -> list[requests.Response]:
 
 def statuses(responses: Sequence[requests.Response]) -> list[int]:
     return sorted(response.status_code for response in responses)
-
-
-def stats(url: str) -> dict[str, Any]:
-    return dict(requests.get(url.removesuffix("/v1") + "/_stats", timeout=5).json())
 
 
 def metric(url: str, name: str, labels: str = "") -> float:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-import requests
+from _bench import stats
 
 from census import tables
 from census.errors import ModelError
@@ -13,10 +11,6 @@ from jobs import write_text
 
 PERSONS, IN_FLIGHT, CAP = 12, 4, 20_000
 LARGEST_CALL = 3_500  # tokens
-
-
-def stats(url: str) -> dict[str, Any]:
-    return dict(requests.get(url.removesuffix("/v1") + "/_stats", timeout=10).json())
 
 
 @pytest.mark.long

@@ -13,22 +13,11 @@ from typing import Any
 import jsonschema_rs
 import pytest
 import requests
+from _bench import MODEL, RECORD, stats
 
 from conf.settings import text
 from udfs.parsing import ReasonCode, check_call, fold, parse_answer
 
-MODEL = "povo-offline-writer"
-RECORD = """Nome completo: Josefa Maria dos Santos
-Primeiro nome: Josefa
-Pessoa: mulher
-Idade: 47 anos
-Cidade: Estância
-Estado: Sergipe
-Região: Nordeste
-Onde mora: na cidade
-Momento de vida: trabalha
-Profissão: Cozinheira
-Versão do texto: 0"""
 PERSON = {"first_name": "Josefa", "municipality_name": "Estância"}
 VALIDATOR = jsonschema_rs.validator_for(json.loads(text("schemas/attributes.json")))
 
@@ -38,10 +27,6 @@ Bench = Callable[[str], str]
 def ask(url: str, text: str = RECORD, timeout: float = 5.0, headers: dict[str, str] | None = None):
     body = {"model": MODEL, "messages": [{"role": "user", "content": text}]}
     return requests.post(f"{url}/chat/completions", json=body, timeout=timeout, headers=headers)
-
-
-def stats(url: str) -> dict[str, Any]:
-    return dict(requests.get(url.removesuffix("/v1") + "/_stats", timeout=5).json())
 
 
 def counted(url: str, key: str, expected: object, seconds: float = 3.0) -> object:

@@ -15,7 +15,7 @@ from census.errors import ConfigError
 from conf import settings
 from conf.settings import Config
 from jobs import _journal, _locks, _storage, write_text
-from udfs.journal import JournalWriter
+from udfs.journal import JournalWriter, run_in_names
 
 
 def config_of(data: Path, **options: object) -> Config:
@@ -91,7 +91,7 @@ def test_every_answer_is_added_once_and_the_files_go(spark: SparkSession, data: 
     figures = [folder / f"figures-{run}-0-0.json" for run in ("r1", working)]
     for file in figures:
         file.write_text('{"request_key": "figures", "status": "ok"}', encoding="utf-8")
-    mine = folder / f"figures-{_locks.journal_name(_locks.run_id())}-0-0.json"
+    mine = folder / f"figures-{run_in_names(_locks.run_id())}-0-0.json"
     mine.write_text("{}", encoding="utf-8")
     for left in ("mark-r1", "answers-r1-0-0-0123456789ab.jsonl.partial"):
         (folder / left).touch()

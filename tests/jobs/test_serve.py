@@ -11,26 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import _bench
 import pytest
 import requests
+from _bench import MODEL, stats
 
 from census.errors import ModelError
 from jobs import _server_process, serve
 
-MODEL = "povo-offline-writer"
-RECORD = """Escreva sobre esta pessoa.
-
-Nome completo: Josefa Maria dos Santos
-Primeiro nome: Josefa
-Pessoa: mulher
-Idade: 47 anos
-Cidade: Estância
-Estado: Sergipe
-Região: Nordeste
-Onde mora: na cidade
-Momento de vida: trabalha
-Profissão: Cozinheira
-Versão do texto: 0"""
+RECORD = f"Escreva sobre esta pessoa.\n\n{_bench.RECORD}"
 SCHEMA = {
     "type": "object",
     "required": ["cultural_background"],
@@ -47,10 +36,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def ask(url: str, text: str = RECORD, **changes: Any) -> requests.Response:
     messages = [{"role": "system", "content": "Você escreve personas."}, {"role": "user", "content": text}]
     return requests.post(f"{url}/chat/completions", json={"model": MODEL, "messages": messages, **changes}, timeout=10)
-
-
-def stats(url: str) -> dict[str, Any]:
-    return dict(requests.get(url.removesuffix("/v1") + "/_stats", timeout=5).json())
 
 
 def json_schema(schema: object) -> dict[str, Any]:

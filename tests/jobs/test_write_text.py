@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import requests
+from _bench import serving
 from pyspark import cloudpickle
 
 from conf import settings
 from jobs import _text_inputs, write_text
-from jobs._chat_app import app
-from jobs._faults import read_faults
-from jobs.serve import listen, server_of
 from jobs.write_text import Asking
-from udfs import offline_writer
 from udfs.answers import Answer, Walker
 from udfs.hints import Hints, with_hints
 from udfs.journal import journal_files, mark, read_journal
@@ -57,29 +53,18 @@ def batches(persons: int) -> Iterator[pa.RecordBatch]:
     yield pa.RecordBatch.from_pylist([{**row, **empty} for row in rows(persons)])
 
 
-@contextmanager
-def offline_server(faults: str, folder: Path) -> Iterator[str]:
-    path = folder / "faults.toml"
-    path.write_text(faults, encoding="utf-8")
-    listener = listen("127.0.0.1", 0)
-    server = server_of(app(offline_writer.write, faults=read_faults(path)))
-    threading.Thread(target=lambda: server.run(sockets=[listener]), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-    finally:
-        server.should_exit = True
-
-
 @pytest.fixture()
 def asking(tmp_path: Path) -> Iterator[Callable[..., Asking]]:
     with ExitStack() as stack:
 
         def make(faults: str = "", **limits: int) -> Asking:
             config = settings.load()
+            path = tmp_path / "faults.toml"
+            path.write_text(faults, encoding="utf-8")
             mark(tmp_path / "journal", "run1")  # as the driver does
             return Asking(
                 client={
-                    "endpoints": (stack.enter_context(offline_server(faults, tmp_path)),),
+                    "endpoints": (stack.enter_context(serving(path)),),
                     "model": config.llm.model,
                 },
                 api_key_env="POVO_NO_SUCH_KEY",

@@ -24,6 +24,38 @@ if TYPE_CHECKING:
     from jobs._sample_tables import SampleTables
     from udfs.sampling import StateTables
 
+# A record, for scripts that need no data folder.
+PERSON = {
+    "uuid": "0" * 32,
+    "first_name": "Josefa",
+    "middle_name": "Maria",
+    "last_name": "dos Santos",
+    "sex": "F",
+    "age_years": 47,
+    "zone": "urbana",
+    "education_level": "Médio completo e superior incompleto",
+    "marital_status": "Solteiro",
+    "in_union": True,
+    "religion": "católica",
+    "activity": "ocupado",
+    "occupation_group": "Trabalhador dos serviços, vendedor do comércio ou mercado",
+    "occupation_title": "Cozinheira",
+    "position": "privado com carteira",
+    "is_mei": False,
+    "income_brl": 1700.0,
+    "openness": 62.0,
+    "conscientiousness": 50.0,
+    "extraversion": 30.0,
+    "agreeableness": 70.0,
+    "neuroticism": 44.9,
+    "municipality_name": "Estância",
+    "state_name": "Sergipe",
+    "region_name": "Nordeste",
+    "regional_dishes": ["Beiju", "Moqueca de camarão"],
+    "regional_feasts": ["Festa junina"],
+    "regional_places": [],
+    "regional_music": ["Forró"],
+}
 CHUNK = 65_536  # rows whose temporaries stay in the cache
 
 

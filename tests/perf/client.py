@@ -32,7 +32,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import requests
-from _common import show
+from _common import PERSON, show
 from requests.adapters import HTTPAdapter
 
 from conf import settings
@@ -44,30 +44,6 @@ from udfs.storage import open_folder
 from udfs.task_figures import TaskFigures
 from udfs.writing import Labels, PendingRecord, TaskLimits, write_partition
 
-PERSON = {
-    "first_name": "Josefa",
-    "middle_name": "Maria",
-    "last_name": "dos Santos",
-    "sex": "F",
-    "age_years": 47,
-    "zone": "urbana",
-    "education_level": "Médio completo e superior incompleto",
-    "marital_status": "Solteiro",
-    "in_union": True,
-    "religion": "católica",
-    "activity": "ocupado",
-    "occupation_group": "Trabalhador dos serviços, vendedor do comércio ou mercado",
-    "occupation_title": "Cozinheira",
-    "position": "privado com carteira",
-    "is_mei": False,
-    "income_brl": 1700.0,
-    "municipality_name": "Estância",
-    "state_name": "Sergipe",
-    "region_name": "Nordeste",
-    "openness": 62.0,
-    "neuroticism": 44.9,
-    "regional_dishes": ["Beiju", "Moqueca de camarão"],
-}
 FIGURES_SECONDS = 0.5
 
 

@@ -23,43 +23,11 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.request import urlopen
 
-from _common import show
+from _common import PERSON, show
 
 from conf import settings
 from jobs import _server_process, _text_inputs
 from udfs import offline_writer, prompts
-
-PERSON = {
-    "uuid": "0" * 32,
-    "first_name": "Josefa",
-    "middle_name": "Maria",
-    "last_name": "dos Santos",
-    "sex": "F",
-    "age_years": 47,
-    "zone": "urbana",
-    "education_level": "Médio completo e superior incompleto",
-    "marital_status": "Solteiro",
-    "in_union": True,
-    "religion": "católica",
-    "activity": "ocupado",
-    "occupation_group": "Trabalhador dos serviços, vendedor do comércio ou mercado",
-    "occupation_title": "Cozinheira",
-    "position": "privado com carteira",
-    "is_mei": False,
-    "income_brl": 1700.0,
-    "openness": 62.0,
-    "conscientiousness": 50.0,
-    "extraversion": 30.0,
-    "agreeableness": 70.0,
-    "neuroticism": 44.9,
-    "municipality_name": "Estância",
-    "state_name": "Sergipe",
-    "region_name": "Nordeste",
-    "regional_dishes": ["Beiju", "Moqueca de camarão"],
-    "regional_feasts": ["Festa junina"],
-    "regional_places": [],
-    "regional_music": ["Forró"],
-}
 
 
 def main() -> None:

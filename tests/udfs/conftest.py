@@ -4,43 +4,24 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import _bench
 import pytest
-import requests
+from _bench import serving
 from fsspec.implementations.memory import MemoryFileSystem
 from pyarrow.fs import FSSpecHandler, PyFileSystem
 
-from jobs._chat_app import app
-from jobs._faults import read_faults
-from jobs.serve import listen, server_of
 from udfs.storage import Folder
 
 
 def tiny_writer(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Echo the last message, so that a test can see who was asked what."""
     return {"resumo": f"Ana leu: {messages[-1]['content']}", "itens": ["ler", "cozinhar"]}
-
-
-@contextmanager
-def running_server(faults: Path | None) -> Iterator[str]:
-    listener = listen("127.0.0.1", 0)
-    server = server_of(app(tiny_writer, faults=read_faults(faults) if faults else ()))
-
-    def run() -> None:
-        with listener:
-            server.run(sockets=[listener])
-
-    threading.Thread(target=run, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-    finally:
-        server.should_exit = True  # not waited for: the next test has a server of its own
 
 
 @pytest.fixture()
@@ -51,7 +32,7 @@ def model_server(tmp_path: Path) -> Iterator[Callable[..., str]]:
         def start(*faults: str) -> str:
             path = tmp_path / "faults.toml"
             path.write_text("".join(f"[[fault]]\n{fault}\n" for fault in faults), encoding="utf-8")
-            return stack.enter_context(running_server(path))
+            return stack.enter_context(serving(path, tiny_writer))
 
         yield start
 
@@ -59,7 +40,7 @@ def model_server(tmp_path: Path) -> Iterator[Callable[..., str]]:
 @pytest.fixture()
 def stats() -> Callable[[str], dict[str, Any]]:
     """What a server counted."""
-    return lambda url: dict(requests.get(url.removesuffix("/v1") + "/_stats", timeout=5).json())
+    return _bench.stats
 
 
 @pytest.fixture()

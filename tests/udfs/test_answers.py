@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from conf.settings import text
-from udfs import parsing, prompts
+from _texts import PROMPTS, prose
+
+from udfs import parsing
 from udfs.answers import Answer, Rejection, Requests, Walk, Walker
 from udfs.parsing import Bounds, ReasonCode
 
@@ -24,30 +25,7 @@ PERSON: dict[str, Any] = {
 
 
 def walker() -> Walker:
-    prompt_set = prompts.PromptSet(
-        version="1",
-        attributes_system=text("prompts/attributes.txt"),
-        personas_system=text("prompts/personas.txt"),
-        attributes_schema=text("schemas/attributes.json"),
-        personas_schema=text("schemas/personas.json"),
-    )
-    return Walker(Requests(prompt_set, "gpt-oss-120b", {"max_completion_tokens": 2400}), Bounds())
-
-
-SENTENCES = (
-    "Acorda cedo e passa o café antes do rádio.",
-    "Guarda os recibos numa lata de biscoito.",
-    "Conversa com os vizinhos na calçada, sem pressa nenhuma.",
-    "Reclama do calor e abre todas as janelas.",
-    "Anda devagar na subida e depressa na descida.",
-    "Escreve bilhetes para não esquecer nada.",
-    "Prefere a sombra da praça ao banco da varanda.",
-    "Canta baixo quando pensa que ninguém escuta.",
-)
-
-
-def prose(start: int, count: int) -> str:
-    return " ".join(SENTENCES[(start + i) % len(SENTENCES)] for i in range(count))
+    return Walker(Requests(PROMPTS, "gpt-oss-120b", {"max_completion_tokens": 2400}), Bounds())
 
 
 def answer(place: str = "em São Luís", call: int = 1, **changes: Any) -> Answer:

@@ -13,19 +13,12 @@ from typing import Any, NamedTuple
 
 import jsonschema_rs
 import pytest
+from _texts import PROMPTS
 
 from census import codes
-from conf.settings import text
 from udfs import offline_writer, parsing, prompts
 from udfs.offline_writer import grammar, trades
 
-PROMPTS = prompts.PromptSet(
-    version="test",
-    attributes_system=text("prompts/attributes.txt"),
-    personas_system=text("prompts/personas.txt"),
-    attributes_schema=text("schemas/attributes.json"),
-    personas_schema=text("schemas/personas.json"),
-)
 # Title of a woman, of a man, place of the group in the code book, the trade it should find.
 TITLES = (
     ("Cozinheira geral", "Cozinheiro geral", 4, "cozinha"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+from _texts import prose
 
 from conf.settings import text
 from udfs import parsing
@@ -20,26 +21,6 @@ PERSON = {
     "age_years": 47,
     "occupation_title": "Técnico em enfermagem",
 }
-
-
-SENTENCES = (
-    "Acorda cedo e passa o café antes do rádio.",
-    "Guarda os recibos numa lata de biscoito.",
-    "Conversa com os vizinhos na calçada, sem pressa nenhuma.",
-    "Reclama do calor e abre todas as janelas.",
-    "Anda devagar na subida e depressa na descida.",
-    "Escreve bilhetes para não esquecer nada.",
-    "Prefere a sombra da praça ao banco da varanda.",
-    "Canta baixo quando pensa que ninguém escuta.",
-    "Perde o guarda-chuva duas vezes por ano.",
-    "Não entra em discussão de barriga vazia.",
-    "Dobra a roupa com um cuidado que não tem com os papéis.",
-    "Lembra cheiro melhor do que lembra rosto.",
-)
-
-
-def prose(start: int, count: int) -> str:
-    return " ".join(SENTENCES[(start + i) % len(SENTENCES)] for i in range(count))
 
 
 def make_call1(**changes: Any) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _texts import PROMPTS
 
 from census import codes
-from conf.settings import text
 from udfs import prompts, traits
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "prompts"
@@ -88,13 +88,7 @@ ANSWER = {
 
 @pytest.fixture(scope="module")
 def prompt_set() -> prompts.PromptSet:
-    return prompts.PromptSet(
-        version=text("prompts/version.txt").strip(),
-        attributes_system=text("prompts/attributes.txt"),
-        personas_system=text("prompts/personas.txt"),
-        attributes_schema=text("schemas/attributes.json"),
-        personas_schema=text("schemas/personas.json"),
-    )
+    return PROMPTS
 
 
 def test_the_record_block_says_what_a_person_would_say() -> None:

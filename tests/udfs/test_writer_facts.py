@@ -8,20 +8,13 @@ from collections import Counter
 from importlib import resources
 
 import pytest
+from _texts import PROMPTS
 
 from census import codes
-from conf.settings import text
 from udfs import offline_writer, prompts
 from udfs.offline_writer import clubs, lexicon, personas, trades
 from udfs.offline_writer.choice import Dice
 
-PROMPTS = prompts.PromptSet(
-    version="test",
-    attributes_system=text("prompts/attributes.txt"),
-    personas_system=text("prompts/personas.txt"),
-    attributes_schema=text("schemas/attributes.json"),
-    personas_schema=text("schemas/personas.json"),
-)
 RACES, PERSONS_OF_A_RACE = codes.RACES, 400
 
 
