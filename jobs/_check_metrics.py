@@ -25,11 +25,11 @@ class Figure(NamedTuple):
 
 def planted_errors(bounds: Bounds) -> Iterator[Figure]:
     """Recall and precision of each check, and both over all."""
-    scores = planted.scores(HALF, bounds)
+    scores, alarmed_twins = planted.scores(HALF, bounds)
     errors = sum(score.planted for score in scores)
     yield Figure(None, "recall of planted errors", sum(score.found for score in scores) / errors, errors)
     twins = scores[0].twins
-    yield Figure(None, "share of clean twins refused", len(planted.alarmed_twins(HALF, bounds)) / twins, twins)
+    yield Figure(None, "share of clean twins refused", len(alarmed_twins) / twins, twins)
     for score in scores:
         yield Figure(None, f"recall of planted errors: {score.reason.value}", score.recall, score.planted)
         n = score.found + score.alarms

@@ -9,8 +9,8 @@ import pandas as pd
 
 from census import codes, fairness
 from census.expectation import INCOME_CLASS
+from jobs._states import NATIONAL
 
-NATIONAL = "BR"
 Row = dict[str, object]
 _DEGREE = codes.EDUCATION_LEVELS[-1]
 # (group columns, outcome): the law of the outcome inside every group.

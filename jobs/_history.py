@@ -14,6 +14,7 @@ from census import tables
 from census.errors import PovoError, QualityGateError, SchemaError
 from conf.settings import Config
 from jobs import _locks, _states, _storage
+from udfs.journal import run_in_names
 
 # The stages whose rows a stage reads. `validate` does not wait for `write_text`: it says itself which answers lack.
 UPSTREAM = {
@@ -67,7 +68,7 @@ def left_open(history: Sequence[Row], data_dir: Path) -> set[tuple[str, str]]:
     return {
         key
         for key, row in last.items()
-        if row["status"] == "running" and _locks.is_over(data_dir, _locks.journal_name(row["run_id"]))
+        if row["status"] == "running" and _locks.is_over(data_dir, run_in_names(row["run_id"]))
     }
 
 

@@ -15,7 +15,7 @@ from census import tables
 from conf.settings import Config
 from jobs import _locks, _storage
 from udfs import storage
-from udfs.journal import answer_batches, is_answers, run_of
+from udfs.journal import answer_batches, is_answers, run_in_names, run_of
 from udfs.storage import Folder
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def merge(spark: SparkSession, config: Config) -> int:
     over = _of_runs_that_are_over(config, opened)
     names = [name for name in over if is_answers(name)]
     added = _add(spark, config, names) if names else 0
-    mine = _locks.journal_name(_locks.run_id())
+    mine = run_in_names(_locks.run_id())
     # Figures of this run are still being read.
     _remove(opened, [name for name, run in over.items() if run != mine or not name.startswith("figures-")])
     if names:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from census.errors import ConfigError
+from udfs.journal import run_in_names
 
 _RUN_ID = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
 
@@ -28,7 +29,7 @@ def is_over(data_dir: Path, other: str) -> bool:
         other: Its id, as it stands in a journal file's name.
     """
     lock = data_dir / "locks" / f"run-{other}.lock"
-    if other == journal_name(_RUN_ID) or not lock.exists():
+    if other == run_in_names(_RUN_ID) or not lock.exists():
         return True
     with lock.open("a") as file:
         try:
@@ -40,12 +41,7 @@ def is_over(data_dir: Path, other: str) -> bool:
 
 def is_known(data_dir: Path, other: str) -> bool:
     """Whether a run, by its id in a journal file's name, works or worked on this data folder."""
-    return other == journal_name(_RUN_ID) or (data_dir / "locks" / f"run-{other}.lock").exists()
-
-
-def journal_name(run: str) -> str:
-    """The run id as it stands in names of journal files, where a dash parts the fields."""
-    return run.replace("-", "_")
+    return other == run_in_names(_RUN_ID) or (data_dir / "locks" / f"run-{other}.lock").exists()
 
 
 @contextmanager
@@ -54,7 +50,7 @@ def held(data_dir: Path, job: str, ufs: Sequence[str]) -> Iterator[None]:
     folder = data_dir / "locks"
     folder.mkdir(exist_ok=True)
     with ExitStack() as stack:
-        mine = stack.enter_context(open(folder / f"run-{journal_name(_RUN_ID)}.lock", "a", encoding="utf-8"))
+        mine = stack.enter_context(open(folder / f"run-{run_in_names(_RUN_ID)}.lock", "a", encoding="utf-8"))
         fcntl.flock(mine, fcntl.LOCK_EX)
         for uf in sorted(ufs):
             file: IO[str] = stack.enter_context(open(folder / f"{uf}.lock", "a+", encoding="utf-8"))

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from jobs import _locks
 from jobs._spending import TokenPrices, Tokens
 from udfs.storage import Folder, StoredFile, open_folder
+from udfs.task_figures import figures_stem
 
 STALE_SECONDS = 5.0  # a task that has written nothing for so long has ended, or its executor has
 WINDOW_SECONDS = 30.0  # over which rates are taken
@@ -92,7 +92,7 @@ class FigureFiles:
 
     def __init__(self, folder: str, run_id: str, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._folder = open_folder(folder)
-        self._stem = f"figures-{_locks.journal_name(run_id)}-"
+        self._stem = figures_stem(run_id)
         self._monotonic = monotonic
         self._changed: dict[str, tuple[object, float]] = {}
 
@@ -144,7 +144,7 @@ def _task_of(name: str) -> tuple[int, int]:
 
 def tokens_before(folder: Folder, run_id: str, task: int, attempt: int) -> int:
     """Tokens of the earlier attempts of a task, by the figures they left."""
-    files = _figure_files(folder, f"figures-{_locks.journal_name(run_id)}-{task}-")
+    files = _figure_files(folder, figures_stem(run_id, task))
     return sum(sums_of(_figures_in(file)).tokens.total for file in files if _task_of(file.name) < (task, attempt))
 
 

@@ -56,7 +56,7 @@ class JournalWriter:
         roll_bytes: int = 64 * MIB,
     ) -> None:
         opened = _opened(folder)
-        stem = f"answers-{_safe(run_id)}-{task_id}-{attempt}"
+        stem = f"answers-{run_in_names(run_id)}-{task_id}-{attempt}"
 
         def new_name() -> str:
             return f"{stem}-{uuid.uuid4().hex[:12]}.jsonl"
@@ -205,7 +205,7 @@ def journal_files(
     folder: str | os.PathLike[str] | Folder, run_id: str | None = None, task_id: int | None = None
 ) -> list[StoredFile]:
     """The journal files of a folder, of one run, or of one task of it, by name; empty if there is no such folder."""
-    stem = "answers-" if run_id is None else f"answers-{_safe(run_id)}-"
+    stem = "answers-" if run_id is None else f"answers-{run_in_names(run_id)}-"
     stem += "" if task_id is None else f"{task_id}-"
     return [file for file in _opened(folder).files(stem) if is_answers(file.name)]
 
@@ -217,7 +217,7 @@ def is_answers(name: str) -> bool:
 
 def mark(folder: str | os.PathLike[str] | Folder, run_id: str) -> None:
     """Leave the mark of a run in the folder, for `require_shared`."""
-    _opened(folder).put(f"mark-{_safe(run_id)}", b"")
+    _opened(folder).put(f"mark-{run_in_names(run_id)}", b"")
 
 
 def require_shared(folder: str | os.PathLike[str] | Folder, run_id: str) -> None:
@@ -228,7 +228,7 @@ def require_shared(folder: str | os.PathLike[str] | Folder, run_id: str) -> None
             cannot write there.
     """
     opened = _opened(folder)
-    if not opened.files(f"mark-{_safe(run_id)}"):
+    if not opened.files(f"mark-{run_in_names(run_id)}"):
         raise ConfigError(
             f"journal.folder: {opened.address} is not one folder for all machines, so answers would be lost: give one "
             "that the driver and every executor reach, as an s3:// address.",
@@ -240,7 +240,7 @@ def require_shared(folder: str | os.PathLike[str] | Folder, run_id: str) -> None
 def run_of(name: str) -> str | None:
     """The run (as names of files write it) to which a file of a journal's folder belongs."""
     found = _NAME.fullmatch(name)
-    return _safe(found[found.lastindex or 0]) if found else None
+    return run_in_names(found[found.lastindex or 0]) if found else None
 
 
 def answer_batches(file: StoredFile, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -261,7 +261,8 @@ def _opened(folder: str | os.PathLike[str] | Folder) -> Folder:
     return folder if isinstance(folder, Folder) else open_folder(folder)
 
 
-def _safe(run_id: str) -> str:
+def run_in_names(run_id: str) -> str:
+    """A run's id as it stands in names of files; twice makes no difference."""
     return re.sub(r"[^A-Za-z0-9_.]", "_", run_id)  # no dash: it separates the parts of a file's name
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 from bisect import bisect_left
 from collections import Counter
 from contextlib import suppress
 from typing import Any
 
+from udfs.journal import run_in_names
 from udfs.storage import StoredFile
 
 # Upper bounds of the classes of latency: 1 ms to 32 minutes, four to a doubling, the same in every task, so that
@@ -103,7 +103,13 @@ class TaskFigures:
 
 def figures_name(run_id: str, task_id: int, attempt: int) -> str:
     """Name of the file in the journal's folder where a task attempt keeps its figures."""
-    return f"figures-{re.sub(r'[^A-Za-z0-9_.]', '_', run_id)}-{task_id}-{attempt}.json"
+    return f"{figures_stem(run_id, task_id)}{attempt}.json"
+
+
+def figures_stem(run_id: str, task_id: int | None = None) -> str:
+    """How the names of the figures of a run, or of one task of it, begin."""
+    stem = f"figures-{run_in_names(run_id)}-"
+    return stem if task_id is None else f"{stem}{task_id}-"
 
 
 def write_figures(file: StoredFile, figures: TaskFigures, now: float) -> None:

@@ -103,28 +103,21 @@ def reasons_in(row: Planted, value: Any, bounds: parsing.Bounds) -> set[ReasonCo
     return {problem.reason for problem in parsing.check_field(call, row.field, value, row.record, bounds)}
 
 
-def scores(half: str, bounds: parsing.Bounds = parsing.DEFAULT_BOUNDS) -> list[Score]:
-    """The score of every check with planted errors, in the order of `REASONS`."""
+def scores(half: str, bounds: parsing.Bounds = parsing.DEFAULT_BOUNDS) -> tuple[list[Score], list[str]]:
+    """The score of every check with planted errors, in the order of `REASONS`; and the ids of the clean twins in
+    which any check finds what refuses a text."""
     rows = [
-        (REASONS[row.kind], reasons_in(row, row.text, bounds), reasons_in(row, row.clean_text, bounds))
+        (row, REASONS[row.kind], reasons_in(row, row.text, bounds), reasons_in(row, row.clean_text, bounds))
         for row in planted(half)
     ]
-    return [
+    told = [
         Score(
             reason,
-            sum(own is reason for own, _, _ in rows),
-            sum(own is reason and reason in found for own, found, _ in rows),
+            sum(own is reason for _, own, _, _ in rows),
+            sum(own is reason and reason in found for _, own, found, _ in rows),
             len(rows),
-            sum(reason in alarms for _, _, alarms in rows),
+            sum(reason in alarms for _, _, _, alarms in rows),
         )
         for reason in dict.fromkeys(REASONS.values())
     ]
-
-
-def alarmed_twins(half: str, bounds: parsing.Bounds = parsing.DEFAULT_BOUNDS) -> list[str]:
-    """Ids of clean twins in which any check finds what refuses a text."""
-    return [
-        row.id
-        for row in planted(half)
-        if any(bounds.limits.rejects(reason) for reason in reasons_in(row, row.clean_text, bounds))
-    ]
+    return told, [row.id for row, _, _, alarms in rows if any(map(bounds.limits.rejects, alarms))]
