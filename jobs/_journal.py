@@ -14,6 +14,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from census import tables
 from conf.settings import Config
 from jobs import _locks, _storage
+from jobs._spending import Tokens
 from udfs import storage
 from udfs.journal import answer_batches, is_answers, run_in_names, run_of
 from udfs.storage import Folder
@@ -58,6 +59,15 @@ def merge(spark: SparkSession, config: Config) -> int:
     if names:
         log.info("journal: %d files, %d answers added", len(names), added)
     return added
+
+
+def stored_by_this_run(spark: SparkSession, config: Config) -> tuple[Tokens, int]:
+    """Tokens and number of the answers in the table that this run paid for."""
+    mine = _storage.read(spark, config.data_dir, tables.RESPONSE).where(F.col("run_id") == _locks.run_id())
+    names = ("prompt_tokens", "cached_tokens", "completion_tokens")
+    row = mine.agg(F.count("*").alias("answers"), *(F.sum(name).alias(name) for name in names)).first()
+    assert row is not None
+    return Tokens(*(row[name] or 0 for name in names)), row["answers"]
 
 
 def _of_runs_that_are_over(config: Config, opened: Folder) -> dict[str, str]:

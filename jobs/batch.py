@@ -22,9 +22,7 @@ from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
-from census import tables
 from census.errors import ConfigError, SourceError
 from conf.settings import UFS, Config
 from jobs import _history, _journal, _locks, _runlog, _storage, _text_inputs
@@ -197,13 +195,9 @@ def take(spark: SparkSession, config: Config, files: Sequence[Path]) -> Imported
             report.progress("storing the answers")
             found.added = _journal.merge(spark, config)
             report.rows_in, report.rows_out = found.lines, found.added
-            mine = (
-                _storage.read(spark, config.data_dir, tables.RESPONSE)
-                .where(F.col("run_id") == _locks.run_id())
-                .agg(*(F.sum(name).alias(name) for name in ("prompt_tokens", "completion_tokens")))
-                .first()
-            )
-            report.prompt_tokens, report.completion_tokens = mine["prompt_tokens"], mine["completion_tokens"]
+            paid, answers = _journal.stored_by_this_run(spark, config)
+            if answers:
+                report.prompt_tokens, report.completion_tokens = paid.prompt, paid.completion
             if found.refused:
                 raise SourceError(
                     f"{found.refused:,} of {found.lines:,} lines were not taken: {'; '.join(found.shown)}"

@@ -204,9 +204,7 @@ def _spent(spark: SparkSession, config: Config) -> tuple[_spending.Tokens, int]:
     """Tokens and number of the answers that this command has stored: of its earlier rounds."""
     if not (config.llm.max_tokens_total or config.llm.max_cost):
         return _spending.Tokens(), 0
-    mine = _storage.read(spark, config.data_dir, tables.RESPONSE).where(F.col("run_id") == _locks.run_id())
-    row = mine.agg(F.count("*").alias("answers"), *(F.sum(name).alias(name) for name in _TOKENS)).first()
-    return _spending.Tokens(*(row[name] or 0 for name in _TOKENS)), row["answers"]
+    return _journal.stored_by_this_run(spark, config)
 
 
 def _count(sums: list[Row], status: str) -> int:

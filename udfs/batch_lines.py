@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from udfs import completion
 from udfs.completion import Completion, read_completion
 from udfs.retries import TryFailed, error_message
 
@@ -125,29 +126,20 @@ def journal_row(
         model, prompt_version: Of the export.
         now: When it came to us, in ISO form.
     """
-    return {
-        "request_key": identity.request_key,
-        "uuid": identity.uuid,
-        "uf": identity.uf,
-        "call": identity.call,
-        "attempt": identity.attempt,
-        "parent_key": identity.parent_key,
-        "model": model,
-        "writer": answer.model,
-        "prompt_version": prompt_version,
-        "content": answer.content,
-        "finish_reason": answer.finish_reason,
-        "prompt_tokens": answer.prompt_tokens,
-        "cached_tokens": answer.cached_tokens,
-        "completion_tokens": answer.completion_tokens,
-        "latency_ms": None,
-        "tries": answer.tries,
-        "endpoint": answer.endpoint,
-        "status": "ok",
-        "error": None,
-        "answered_at": now,
-        "run_id": run_id,
-    }
+    row = completion.journal_row(
+        answer,
+        request_key=identity.request_key,
+        uuid=identity.uuid,
+        uf=identity.uf,
+        call=identity.call,
+        attempt=identity.attempt,
+        parent_key=identity.parent_key,
+        model=model,
+        prompt_version=prompt_version,
+        run_id=run_id,
+        now=now,
+    )
+    return row | {"latency_ms": None}
 
 
 def _check(text: str) -> str:

@@ -39,6 +39,51 @@ class Completion:
         return json.dumps(self.payload, ensure_ascii=False, separators=(",", ":"))
 
 
+def journal_row(
+    answer: Completion,
+    *,
+    request_key: str,
+    uuid: str,
+    uf: str,
+    call: int,
+    attempt: int,
+    parent_key: str | None,
+    model: str,
+    prompt_version: str,
+    run_id: str,
+    now: str,
+) -> dict[str, Any]:
+    """The answer to one call as the journal and `raw_model__response` have it.
+
+    Args:
+        model: That was asked for; the row's `writer` is what really wrote the text.
+        now: When it came, in ISO form.
+    """
+    return {
+        "request_key": request_key,
+        "uuid": uuid,
+        "uf": uf,
+        "call": call,
+        "attempt": attempt,
+        "parent_key": parent_key,
+        "model": model,
+        "writer": answer.model,
+        "prompt_version": prompt_version,
+        "content": answer.content,
+        "finish_reason": answer.finish_reason,
+        "prompt_tokens": answer.prompt_tokens,
+        "cached_tokens": answer.cached_tokens,
+        "completion_tokens": answer.completion_tokens,
+        "latency_ms": answer.latency_ms,
+        "tries": answer.tries,
+        "endpoint": answer.endpoint,
+        "status": "ok",
+        "error": None,
+        "answered_at": now,
+        "run_id": run_id,
+    }
+
+
 def read_completion(raw: bytes, *, url: str, model: str, latency_ms: int, tries: int) -> Completion:
     """The answer in the body of a 200.
 

@@ -21,7 +21,7 @@ from typing import Any, Literal, Protocol
 from census.errors import ModelError, TransientModelError
 from udfs.answers import Answer, Ask
 from udfs.client import ClientStopped
-from udfs.completion import Completion
+from udfs.completion import Completion, journal_row
 from udfs.retries import FailureClass, RequestRejected, RetryBudgetSpent
 from udfs.storage import StoredFile
 from udfs.task_figures import TaskFigures, write_figures
@@ -345,30 +345,19 @@ class _Work:
 
 
 def _journal_row(record: PendingRecord, ask: Ask, answer: Completion, labels: Labels) -> dict[str, Any]:
-    return {
-        "request_key": ask.request_key,
-        "uuid": record.uuid,
-        "uf": record.uf,
-        "call": ask.call,
-        "attempt": ask.attempt,
-        "parent_key": ask.parent_key,
-        "model": labels.model,
-        # What really wrote the text, whatever name was asked for.
-        "writer": answer.model,
-        "prompt_version": labels.prompt_version,
-        "content": answer.content,
-        "finish_reason": answer.finish_reason,
-        "prompt_tokens": answer.prompt_tokens,
-        "cached_tokens": answer.cached_tokens,
-        "completion_tokens": answer.completion_tokens,
-        "latency_ms": answer.latency_ms,
-        "tries": answer.tries,
-        "endpoint": answer.endpoint,
-        "status": "ok",
-        "error": None,
-        "answered_at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
-        "run_id": labels.run_id,
-    }
+    return journal_row(
+        answer,
+        request_key=ask.request_key,
+        uuid=record.uuid,
+        uf=record.uf,
+        call=ask.call,
+        attempt=ask.attempt,
+        parent_key=ask.parent_key,
+        model=labels.model,
+        prompt_version=labels.prompt_version,
+        run_id=labels.run_id,
+        now=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+    )
 
 
 def _outcome(
