@@ -163,8 +163,8 @@ class ChatApp:
             speed = self.plan.tokens_at(self._seconds())
             if speed:
                 over = max(over, self.capacity.reserve(completion.usage["completion_tokens"], speed, begun))
-            if over > begun:
-                await asyncio.sleep(over - monotonic())
+            while (left := over - monotonic()) > 0:  # uvloop's timers count whole milliseconds, and may be early
+                await asyncio.sleep(left)
             self.counters.write(digest, completion.usage, completion.finish_reason, over - begun)
         finally:
             self.capacity.leave(monotonic())
