@@ -3,87 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
+from _people import ANSWER, RETIRED, make_person
 from _texts import PROMPTS
 
 from census import codes
 from udfs import prompts, traits
-
-GOLDEN = Path(__file__).parents[1] / "golden" / "prompts"
-
-
-def make_person(**changes: Any) -> dict[str, Any]:
-    """A cook of 47 in Caruaru, with every column of the record."""
-    person = {
-        "uuid": "0f1e2d3c4b5a59788796a5b4c3d2e1f0",
-        "first_name": "Maria",
-        "middle_name": "das Dores",
-        "last_name": "da Silva",
-        "sex": "F",
-        "age_years": 47,
-        "zone": "urbana",
-        "race": "parda",
-        "education_level": "Médio completo e superior incompleto",
-        "marital_status": "Solteiro",
-        "in_union": True,
-        "religion": "católica",
-        "activity": "ocupado",
-        "occupation_group": "Trabalhador dos serviços, vendedor do comércio ou mercado",
-        "occupation_title": "Cozinheira",
-        "position": "privado com carteira",
-        "is_mei": False,
-        "income_brl": 1700.0,
-        "former_occupation_title": None,
-        "openness": 62.0,
-        "conscientiousness": 50.0,
-        "extraversion": 30.0,
-        "agreeableness": 70.0,
-        "neuroticism": 44.9,
-        "municipality_name": "Caruaru",
-        "state_name": "Pernambuco",
-        "region_name": "Nordeste",
-        "regional_dishes": ["Sarapatel", "Bolo Souza Leão"],
-        "regional_feasts": ["Feira de Caruaru"],
-        "regional_places": [],
-        "regional_music": ["Frevo"],
-        "regional_crafts": ["mamulengo"],
-        "regional_products": [],
-        "local_places": ["Museu do Barro"],
-        "sports": ["nenhum, por falta de tempo", "caminhada"],
-        "trips": ["praia"],
-    }
-    return person | changes
-
-
-RETIRED = {
-    "first_name": "Sebastião",
-    "middle_name": "",
-    "last_name": "Xavier",
-    "sex": "M",
-    "age_years": 84,
-    "zone": "rural",
-    "marital_status": "Viúvo",
-    "in_union": False,
-    "religion": None,
-    "activity": "aposentado",
-    "education_level": "Sem instrução e fundamental incompleto",
-    "former_occupation_title": "Vaqueiro",
-    **dict.fromkeys(("occupation_group", "occupation_title", "position", "is_mei")),
-    "income_brl": math.nan,
-}
-ANSWER = {
-    "cultural_background": "Sebastião mora em Caruaru.",
-    "skills_and_expertise": "Sabe ler o tempo.",
-    "skills_and_expertise_list": ["Manejo de animais", "Paciência", "Conversa"],
-    "hobbies_and_interests": "Gosta de rádio.",
-    "hobbies_and_interests_list": ["Rádio", "Dominó", "Pássaros"],
-    "career_goals_and_ambitions": "Quer sossego.",
-}
 
 
 @pytest.fixture(scope="module")
@@ -176,29 +103,6 @@ def test_the_record_is_the_last_thing_of_exactly_two_messages(prompt_set: prompt
 def test_the_second_call_needs_the_first_answer(prompt_set: prompts.PromptSet) -> None:
     with pytest.raises(ValueError, match="call1_answer"):
         prompts.render(prompt_set, 2, make_person(), 0)
-
-
-@pytest.mark.parametrize(
-    ("name", "call", "changes", "attempt", "problems"),
-    [
-        ("call1_worker", 1, {}, 0, []),
-        ("call2_retired_asked_again", 2, RETIRED, 1, ["Falta o nome da pessoa em um texto que precisa dele."]),
-    ],
-)
-def test_rendered_prompts_equal_their_golden_files(
-    prompt_set: prompts.PromptSet,
-    name: str,
-    call: Any,
-    changes: dict[str, Any],
-    attempt: int,
-    problems: tuple[str, ...],
-) -> None:
-    messages = prompts.render(prompt_set, call, make_person(**changes), attempt, ANSWER, problems)
-    rendered = "\n".join(f"=== {message['role']}\n{message['content']}\n" for message in messages)
-    path = GOLDEN / f"{name}.txt"
-    if os.environ.get("POVO_WRITE_GOLDEN"):
-        path.write_text(rendered, encoding="utf-8")
-    assert rendered == path.read_text(encoding="utf-8"), "the prompt changed: raise prompts/version.txt too"
 
 
 def test_the_body_is_compact_sorted_utf8_and_leaves_out_what_is_not_given(prompt_set: prompts.PromptSet) -> None:
