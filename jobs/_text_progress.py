@@ -191,6 +191,8 @@ class LiveLine:
         parts.append(f"{sums.in_flight:,} of {sums.limit:,} in flight{share}, {sums.waiting:,} waiting")
         if answers:
             parts.append(f"{answers / 2:,.1f} records/s, {tokens:,.0f} tokens/s")
+        if sums.tokens.prompt and sums.tokens.cached:
+            parts.append(f"{sums.tokens.cached / sums.tokens.prompt:.0%} of the prompts cached")
         found = [sums.latency_ms(share) for share in QUANTILES]
         if found[0] is not None:
             parts.append("p50/p95/p99 " + "/".join(f"{(ms or 0) / 1000:.1f}" for ms in found) + " s")

@@ -142,6 +142,11 @@ def _tokens(
         if call in answered and answered[call].answers >= MEASURED and answered[call].cached_tokens:
             shared = answered[call].cached_tokens
             said.append(f"prefix cache in call {call}: {shared:,.0f} tokens a prompt, measured on the same answers")
+        else:
+            said.append(
+                f"prefix cache in call {call}: every prompt begins with the same {system:,} tokens (instructions and "
+                "schema, counted exactly); a server that keeps prefixes works on them once"
+            )
         tokens[call] = CallTokens(figures.frame.value + system + user[call], shared, completion)
     if drawn is None or drawn.quoting < 1:
         part = quote * (1 - (drawn.quoting if drawn else 0.0))
@@ -188,6 +193,7 @@ def columns(plan: Plan) -> tuple[list[str], list[list[str]]]:
         ["requests with further attempts", f"{work.requests:,.0f}"],
         ["prompt tokens", f"{work.prompt_tokens:,.0f}; {share:.0%} are a shared prefix"],
         ["tokens of a prompt", _both({call: round(t.prompt) for call, t in plan.tokens.items()})],
+        ["of them a shared prefix", _both({call: round(t.shared) for call, t in plan.tokens.items()})],
         ["completion tokens", _from_to(work.completion_tokens, "{:,.0f}")],
     ]
     if plan.token_cost is not None:

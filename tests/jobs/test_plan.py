@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
+from _people import ANSWER, STAGES, make_person
+from _texts import PROMPTS
 from typer.testing import CliRunner
 
 from census import tables
 from conf import settings
 from jobs import _cli, _text_inputs, plan, write_text
-from jobs._plan_folder import Answered
+from jobs._plan_folder import Answered, count_tokens
+from udfs import prompts
 
 RUNNER = CliRunner()
 
@@ -32,6 +35,24 @@ def test_a_million_records_are_planned_without_a_data_folder(tmp_path):
     assert made["completion_tokens"]["low"] == pytest.approx(1.4e9 * 1.1 * 1.1, rel=1e-6)
     assert any("no person is drawn" in text for text in made["assumptions"])
     assert not data.exists()
+
+
+def test_the_shared_prefix_is_what_two_rendered_prompts_have_in_common(tmp_path):
+    made = planned("--uf", "AC,SE", "--records", "10", "--data", str(tmp_path / "data"))
+    for call, first in ((1, None), (2, ANSWER)):
+        one, other = (
+            prompts.render(PROMPTS, call, make_person(**STAGES[stage]), 1, first) for stage in ("student", "retired")
+        )
+        shared = [message["content"] for message, same in zip(one, other, strict=True) if message == same]
+        assert len(shared) == 1 and made["by_call"][str(call)]["shared"] == count_tokens(shared[0])
+        told = f"prefix cache in call {call}: every prompt begins with the same {count_tokens(shared[0]):,} tokens"
+        assert any(text.startswith(told) for text in made["assumptions"])
+    of_both = (
+        sum(made["by_call"][call]["shared"] for call in "12"),
+        sum(made["by_call"][call]["prompt"] for call in "12"),
+    )
+    assert made["shared_prefix_tokens"] / made["prompt_tokens"] == pytest.approx(of_both[0] / of_both[1], rel=1e-3)
+    assert 0.5 < of_both[0] / of_both[1] < 0.7
 
 
 def test_people_get_tables_on_stdout_and_every_assumption_with_its_source(tmp_path):

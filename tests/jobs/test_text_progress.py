@@ -114,7 +114,7 @@ def test_the_line_tells_rates_latency_retries_cost_and_what_is_left():
     said = line.text(sums_of(made.snapshot(2.0)))
     assert said == (
         "7 records accepted; 62 of 64 in flight (97%), 3 waiting; 5.0 records/s, 5,000 tokens/s; "
-        "p50/p95/p99 2.0/3.4/3.4 s; retries overload 1; USD 1.14; 80 s left; answers"
+        "60% of the prompts cached; p50/p95/p99 2.0/3.4/3.4 s; retries overload 1; USD 1.14; 80 s left; answers"
     )
 
 
