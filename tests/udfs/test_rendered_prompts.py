@@ -96,7 +96,7 @@ def test_prompts_of_two_persons_of_one_state_part_at_the_first_line_of_the_recor
     assert shared.startswith(prompts.system_message(PROMPTS, 1))
 
 
-def test_three_fifths_of_a_record_s_prompts_are_a_prefix_that_servers_keep() -> None:
+def test_more_than_half_of_a_record_s_prompts_is_a_prefix_that_servers_keep() -> None:
     def tokens(call: Literal[1, 2], person: dict[str, Any], first: dict[str, Any] | None) -> int:
         messages = prompts.render(PROMPTS, call, person, 1, first)
         return sum(len(TOKENS.encode_ordinary(message["content"])) for message in messages)
