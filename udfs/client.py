@@ -65,7 +65,7 @@ class ClientSettings:
         cooldown_seconds: How long an endpoint that keeps failing is passed over while another is there.
         start_unreachable_seconds: How long to look for an endpoint that never answered.
         unreachable_seconds: The same once one has answered: a server that restarts is waited for.
-        ca_bundle: A PEM file of further certificate authorities; TLS is verified with or without it.
+        ca_bundle: A PEM file of authorities trusted beside the usual ones; TLS is verified with or without it.
         in_flight: Requests in flight at most; the pool keeps as many sockets.
         start_in_flight: Requests in flight at each endpoint to begin with (see `udfs/limits.py`).
         hedge: Ask twice for answers that take unusually long (see `udfs/hedging.py`).
@@ -337,7 +337,7 @@ def is_healthy(endpoint: str, timeout_seconds: float = 1.0) -> bool:
 
 def _open_session(settings: ClientSettings) -> requests.Session:
     return transport.open_session(
-        hosts=len(settings.endpoints), sockets=settings.in_flight, verify=settings.ca_bundle or True
+        hosts=len(settings.endpoints), sockets=settings.in_flight, ca_bundle=settings.ca_bundle
     )
 
 

@@ -6,18 +6,22 @@ import logging
 import pickle
 import random
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import pytest
+from _certificate import write_certificate
 
 from census.errors import ConfigError, ModelError, TransientModelError
 from udfs.client import ChatClient, ClientSettings, ClientStopped, check_model, is_healthy
 from udfs.retries import RequestRejected
+from udfs.transport import open_session
 
 MODEL = "povo-offline-writer"
 KEY = "chave-muito-secreta"
@@ -392,9 +396,59 @@ def test_settings_that_cannot_work_are_refused_without_telling_secrets(endpoints
     assert KEY not in str(caught.value)
 
 
-def test_a_missing_certificate_file_is_named():
-    with pytest.raises(ConfigError, match=r"llm\.ca_bundle names /nowhere\.pem"):
-        ChatClient(settings("https://127.0.0.1:1/v1", ca_bundle="/nowhere.pem"))
+def test_a_certificate_file_that_cannot_be_used_is_named(tmp_path: Path):
+    (tmp_path / "empty.pem").write_text("")
+    for name, why in ((tmp_path / "nowhere.pem", "is no file"), (tmp_path / "empty.pem", "holds no certificate")):
+        with pytest.raises(ConfigError, match=rf"llm\.ca_bundle names {name}, which {why}"):
+            ChatClient(settings("https://127.0.0.1:1/v1", ca_bundle=str(name)))
+
+
+@contextmanager
+def tls_server(folder: Path, answer: bytes) -> Iterator[tuple[str, str]]:
+    """A server whose certificate no usual authority vouches for: its address, and its certificate's file."""
+    certificate, key = write_certificate(folder)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def run() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
+                secure.recv(1 << 16)
+                secure.sendall(answer)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}/v1", str(certificate)
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+def test_an_authority_of_ones_own_is_trusted_where_it_is_given_and_nowhere_else(tmp_path: Path, chat_body: Body):
+    answer = http("200 OK", b'{"choices":[{"message":{"content":"{}"},"finish_reason":"stop"}]}')
+    with tls_server(tmp_path, answer) as (url, certificate):
+        trusting = settings(url, ca_bundle=certificate)
+        assert ChatClient(trusting).complete(chat_body(), "a").content == "{}"
+        elsewhere = settings(url.replace("127.0.0.1", "localhost"), ca_bundle=certificate)
+        for distrusting in (settings(url), elsewhere):  # without it, and under a name that the certificate lacks
+            with pytest.raises(ModelError, match=r"the certificate of .* is not trusted: give its authority with llm"):
+                ChatClient(distrusting).complete(chat_body(), "a")
+
+
+def test_an_authority_of_ones_own_stands_beside_the_usual_ones(tmp_path: Path):
+    with (
+        tls_server(tmp_path, http("200 OK", b"")) as (url, certificate),
+        open_session(hosts=1, sockets=1, ca_bundle=certificate) as session,
+    ):
+        context = session.get_adapter(url).poolmanager.connection_pool_kw["ssl_context"]
+        assert len(context.get_ca_certs()) == 1
+        assert session.get(url, timeout=5).status_code == 200
+        assert len(context.get_ca_certs()) > 20
 
 
 def test_stopping_wakes_a_request_that_waits(model_server: StartServer, chat_body: Body):
