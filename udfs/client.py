@@ -26,6 +26,7 @@ from udfs.endpoints import Endpoints, Lease, NoMoreTurns
 from udfs.hedging import Hedger
 from udfs.polling import Poller
 from udfs.retries import (
+    RULES,
     Dropped,
     FailureClass,
     RequestRejected,
@@ -37,7 +38,7 @@ from udfs.retries import (
     rule_of_status,
 )
 from udfs.task_figures import TaskFigures
-from udfs.transport import Cut
+from udfs.transport import Cut, Deadlines
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +148,7 @@ class ChatClient:
         self._poller = Poller(self._endpoints, self._polling, settings.model, _headers(settings))
         self._hedger = Hedger(self._endpoints, self._figures, monotonic) if settings.hedge else None
         self._timeouts = _timeouts(settings)
+        self._deadlines = Deadlines(monotonic)
         # Preparing a request costs more than sending it: done once for each endpoint, copied for each request.
         self._prepared = {
             url: requests.Request("POST", f"{url}/chat/completions", headers=_headers(settings)).prepare()
@@ -166,8 +168,10 @@ class ChatClient:
     def poll(self) -> float:
         """Look at the endpoints' queues and health, and move their limits; returns in how many seconds to do so again.
 
-        One thread a task calls it, besides those that ask.
+        One thread a task calls it, besides those that ask. It also ends what is past its deadline: a server that sends
+        a byte now and then would keep a request for ever, since every byte starts the read timeout anew.
         """
+        self._deadlines.end_late()
         self._poller.poll()
         if self._hedger:
             self._hedger.poll()
@@ -282,9 +286,18 @@ class ChatClient:
         request.body = body
         request.headers["Content-Length"] = str(len(body))
         request.headers["X-Request-Id"] = request_id
-        status, headers, raw = transport.exchange(
-            self._session, request, url, self._timeouts, deadline=deadline, monotonic=self._monotonic, cut=cut
-        )
+        cut, late = cut or Cut(), f"{url} was still answering when the time was over"
+        try:
+            with self._deadlines.ending(cut, deadline):
+                status, headers, raw = transport.exchange(
+                    self._session, request, url, self._timeouts, deadline=deadline, monotonic=self._monotonic, cut=cut
+                )
+        except TryFailed as failed:
+            if self._monotonic() < deadline:
+                raise
+            raise TryFailed(late, RULES["timeout"]) from failed
+        if cut.is_cut and self._monotonic() >= deadline:  # half of the headers looks like an answer without a body
+            raise TryFailed(late, RULES["timeout"])
         if status != 200:
             raise _refusal(status, headers, raw, url, self._settings, self._wall())
         seconds = self._monotonic() - started

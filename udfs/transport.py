@@ -6,8 +6,8 @@ import os
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 import requests
 import urllib3
@@ -32,6 +32,10 @@ class Cut:
             self._is_cut = True
             self._shut_down()
 
+    @property
+    def is_cut(self) -> bool:
+        return self._is_cut
+
     def takes(self, connection: object) -> None:
         """Note the connection on which the exchange runs."""
         with self._lock:
@@ -43,6 +47,32 @@ class Cut:
         if self._socket is not None:
             with suppress(OSError):
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # under TLS, and not politely within it
+
+
+class Deadlines:
+    """Ends exchanges whose time is over, from a thread that looks now and then."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._running: dict[Cut, float] = {}
+
+    @contextmanager
+    def ending(self, cut: Cut, deadline: float) -> Iterator[None]:
+        """The exchange of this block ends by the deadline."""
+        with self._lock:
+            self._running[cut] = deadline
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._running[cut]
+
+    def end_late(self) -> None:
+        with self._lock:
+            for cut, deadline in self._running.items():
+                if deadline <= self._monotonic():
+                    cut.cut()
 
 
 _EXCHANGE = threading.local()

@@ -228,6 +228,33 @@ def test_an_answer_that_only_drips_costs_no_more_than_the_deadline(chat_body: Bo
         assert time.monotonic() - started < 2
 
 
+def test_headers_that_only_drip_cost_no_more_than_the_deadline(chat_body: Body):
+    listener = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+
+    def drip() -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            while not over.wait(0.05):
+                connection.sendall(b"z")
+
+    threading.Thread(target=drip, daemon=True).start()
+    with closing(listener):
+        client = ChatClient(settings(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", deadline_seconds=0.6))
+
+        def poll() -> None:
+            while not over.wait(0.1):
+                client.poll()
+
+        threading.Thread(target=poll, daemon=True).start()
+        started = time.monotonic()
+        with pytest.raises(TransientModelError, match="still answering when the time was over"):
+            client.complete(chat_body(), "a")
+        over.set()
+        assert time.monotonic() - started < 5
+
+
 @pytest.mark.parametrize("status", [400, 413, 422])
 def test_a_refused_request_fails_its_row_and_says_why(
     model_server: StartServer, chat_body: Body, stats: Stats, status: int

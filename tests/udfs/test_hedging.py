@@ -67,7 +67,7 @@ def server(seen: list[str], *, hangs: int = 0) -> Iterator[str]:
 def client_of(*urls: str, answers: int = 1000, **changes: Any) -> tuple[ChatClient, TaskFigures]:
     figures = TaskFigures()
     for _ in range(answers):
-        figures.answered(10.0, prompt=0, cached=0, completion=0)
+        figures.answered(300.0, prompt=0, cached=0, completion=0)
     given = {"hedge": True, "in_flight": 16, "deadline_seconds": 20.0, **changes}
     client = ChatClient(ClientSettings(urls, "m", **given), figures=figures, rng=random.Random(1))
     return client, figures
