@@ -115,6 +115,7 @@ class Llm(_Section):
     max_in_flight: int = Field(ge=1, le=100_000)
     tasks: int = Field(ge=0)
     api_key_env: str
+    api_key_file: str
     ca_bundle: str
     connect_timeout_seconds: float = Field(gt=0)
     read_timeout_seconds: float = Field(gt=0)
@@ -150,7 +151,7 @@ class Llm(_Section):
         urls = [url.rstrip("/") for url in _parts(value)]
         for url in urls:
             if "@" in url:  # not repeated in the message: what stands before the @ may be a secret
-                raise ValueError("an endpoint holds no user or key; a key is read from the variable of llm.api_key_env")
+                raise ValueError("an endpoint holds no user or key: give llm.api_key_env or llm.api_key_file")
             if not re.fullmatch(r"https?://[^\s/]+(/\S*)?/v1", url) or not _has_a_port_number(url):
                 raise ValueError(f"{url!r} must be an http or https URL that ends in /v1, as http://127.0.0.1:8000/v1")
         return tuple(urls)

@@ -13,6 +13,7 @@ import sys
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -56,10 +57,11 @@ _FATAL = "povo-model-error: "
 
 @dataclass(frozen=True)
 class Asking:
-    """What a task needs to ask; picklable, without a secret: the key is read from the environment on the executor."""
+    """What a task needs to ask; picklable, without a secret: the key is read on the executor (file or environment)."""
 
     client: dict[str, Any]
     api_key_env: str
+    api_key_file: str
     requests: Requests
     bounds: Bounds
     hints: Hints
@@ -122,6 +124,7 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
             "ca_bundle": llm.ca_bundle,
         },
         api_key_env=llm.api_key_env,
+        api_key_file=llm.api_key_file,
         requests=_text_inputs.requests_of(config),
         bounds=_text_inputs.bounds_of(config),
         hints=_text_inputs.hints(spark, config),
@@ -368,9 +371,23 @@ def _pending(
 
 
 def _client_settings(asking: Asking) -> ClientSettings:
-    return ClientSettings(
-        **asking.client, api_key=os.environ.get(asking.api_key_env) or None, in_flight=asking.limits.in_flight
-    )
+    return ClientSettings(**asking.client, api_key=_key(asking), in_flight=asking.limits.in_flight)
+
+
+def _key(asking: Asking) -> str | None:
+    """The key of the endpoints, if there is one; what is wrong with its file is told without what is in it."""
+    if not asking.api_key_file:
+        return os.environ.get(asking.api_key_env) or None
+    where = f"llm.api_key_file names {asking.api_key_file}"
+    try:
+        key = Path(asking.api_key_file).read_bytes().decode("ascii").strip()
+    except OSError as error:
+        raise ConfigError(f"{where}, which cannot be read on this machine: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{where}, which holds no key: no HTTP header carries its characters") from None
+    if not key:
+        raise ConfigError(f"{where}, which is empty")
+    return key
 
 
 def _model_error(error: PySparkException) -> Exception:

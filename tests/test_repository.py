@@ -66,6 +66,7 @@ DOORS = {
         "jobs/_text_progress.py": "the figures of tasks that run",
         "jobs/batch.py": "request files out, answer files in",
         "jobs/report.py": "packaged page templates",
+        "jobs/write_text.py": "the file of the endpoint's key",
         "udfs/checks/conduct.py": "packaged terms that hurt",
         "udfs/checks/planted.py": "packaged planted errors",
         "udfs/checks/work.py": "packaged words of occupations",

@@ -15,6 +15,7 @@ import requests
 from _bench import serving
 from pyspark import cloudpickle
 
+from census.errors import ConfigError
 from conf import settings
 from jobs import _text_inputs, write_text
 from jobs.write_text import Asking
@@ -68,6 +69,7 @@ def asking(tmp_path: Path) -> Iterator[Callable[..., Asking]]:
                     "model": config.llm.model,
                 },
                 api_key_env="POVO_NO_SUCH_KEY",
+                api_key_file="",
                 requests=_text_inputs.requests_of(config),
                 bounds=_text_inputs.bounds_of(config),
                 hints=HINTS,
@@ -143,3 +145,29 @@ def test_the_task_travels_whole_and_without_a_secret(asking: Callable[..., Askin
         write_text._client_settings(task)
     )
     assert write_text._client_settings(task).api_key == "chave-muito-secreta"
+
+
+def test_a_key_in_a_file_goes_before_the_variable(
+    asking: Callable[..., Asking], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("POVO_TEST_KEY", "outra")
+    (tmp_path / "key").write_text("chave-muito-secreta\n")
+    task = replace(asking(), api_key_env="POVO_TEST_KEY", api_key_file=str(tmp_path / "key"))
+    assert write_text._client_settings(task).api_key == "chave-muito-secreta"
+    assert write_text._client_settings(replace(task, api_key_file="")).api_key == "outra"
+    assert "chave-muito-secreta" not in repr(task)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(None, "cannot be read on this machine: No such file"), (b" \n", "is empty"), (b"\xff", "no key")],
+)
+def test_a_file_without_a_key_is_named_before_anything_is_asked(
+    asking: Callable[..., Asking], tmp_path: Path, content: bytes | None, why: str
+):
+    if content is not None:
+        (tmp_path / "key").write_bytes(content)
+    task = replace(asking(), api_key_file=str(tmp_path / "key"))
+    with pytest.raises(ConfigError, match=f"llm.api_key_file names {tmp_path / 'key'}, which .*{why}") as caught:
+        write_text._client_settings(task)
+    assert caught.value.__cause__ is None
