@@ -6,7 +6,6 @@ again. What was spent is what the stored answers of the run say of themselves, s
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from conf.settings import Llm
@@ -106,10 +105,14 @@ class Allowance:
             return most
         return min(most, max(1, left // (MIN_CALLS_OF_A_TASK * self._tokens_of_a_call())))
 
-    def in_flight(self, tasks: int, most: int) -> int:
-        """Requests that each of so many tasks may have in flight: no more than its share pays for."""
-        share, wanted = self.share(tasks), max(math.ceil(most / tasks), 1)
-        return wanted if share is None else min(wanted, max(share // self._tokens_of_a_call(), 1))
+    def in_flight(self, tasks: int, most: int) -> tuple[int, int]:
+        """Requests that each of so many tasks may have in flight, and how many of the tasks may have one more.
+
+        Over all tasks `most`, if there are no more tasks than that; and in each no more than its share pays for.
+        """
+        share, (each, further) = self.share(tasks), divmod(most, tasks)
+        paid = most if share is None else max(share // self._tokens_of_a_call(), 1)
+        return (max(each, 1), further if each else 0) if paid > each else (paid, 0)
 
     def share(self, tasks: int) -> int | None:
         """Tokens that each of so many tasks may pay for."""

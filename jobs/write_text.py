@@ -7,7 +7,6 @@ Writes  journal/, raw_model__response   (appends only)
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections import ChainMap
@@ -71,6 +70,12 @@ class Asking:
     roll_bytes: int
     run_id: str
     limits: TaskLimits
+    larger_tasks: int = 0  # tasks numbered below this one may have one request more in flight
+
+    def of_task(self, task: int) -> Asking:
+        """The same with the limits of one task."""
+        more = int(task < self.larger_tasks)
+        return replace(self, limits=replace(self.limits, in_flight=self.limits.in_flight + more))
 
 
 def run(spark: SparkSession, config: Config) -> RunReport:
@@ -106,7 +111,7 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
             "spark.speculation must be off while texts are written: a speculative twin pays for every token again."
         )
     require_retries(spark.sparkContext.master, int(spark.conf.get("spark.task.maxFailures", "4") or 4))
-    most_tasks = llm.tasks or spark.sparkContext.defaultParallelism
+    most_tasks = min(llm.tasks or spark.sparkContext.defaultParallelism, llm.max_in_flight)
     prices = _spending.prices_of(llm)
     allowance = _spending.Allowance(llm.max_tokens_total, llm.max_cost, prices, *_spent(spark, config))
     if allowance.is_spent():
@@ -133,7 +138,7 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
         roll_seconds=config.journal.roll_seconds,
         roll_bytes=config.journal.roll_bytes,
         run_id=_locks.run_id(),
-        limits=TaskLimits(in_flight=max(math.ceil(llm.max_in_flight / most_tasks), 1)),
+        limits=TaskLimits(llm.max_in_flight),
     )
     check_model(_client_settings(asking))
     report.require_row()
@@ -144,12 +149,14 @@ def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report
             # Shares of a cap are spent unevenly: while some of it is left, what lacks answers is shared out again.
             while not passes or (_count(passes[-1], "capped") and not allowance.is_spent() and _paid(passes[-1])[1]):
                 tasks = allowance.tasks(most_tasks)
+                in_flight, larger_tasks = allowance.in_flight(tasks, llm.max_in_flight)
                 limits = TaskLimits(
-                    in_flight=allowance.in_flight(tasks, llm.max_in_flight),
+                    in_flight=in_flight,
                     content_retries=llm.content_retries,
                     token_cap=allowance.share(tasks) or 0,
                 )
-                passes.append(_pass(spark, config, replace(asking, limits=limits), tasks, report, watcher))
+                shared = replace(asking, limits=limits, larger_tasks=larger_tasks)
+                passes.append(_pass(spark, config, shared, tasks, report, watcher))
                 allowance.pay(*_paid(passes[-1]))
     finally:
         _note(report, passes, watcher.sums, prices)
@@ -294,10 +301,11 @@ def build(records: DataFrame, asking: Asking) -> DataFrame:
     return records.mapInArrow(_asker(asking), _OUTCOME)
 
 
-def _asker(asking: Asking) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _asker(shared: Asking) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def ask(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         context = TaskContext.get()
         task, attempt = (context.partitionId(), context.attemptNumber()) if context else (0, 0)
+        asking = shared.of_task(task)
         # An attempt before this one may have been killed: what it paid for is not asked again.
         folder = open_folder(asking.journal)
         earlier = StoredAnswers(journal_files(folder, asking.run_id, task), _known)

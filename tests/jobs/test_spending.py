@@ -24,7 +24,7 @@ def allowance(*, tokens: int = 0, cost: float = 0.0, spent: int = 0) -> Allowanc
 def test_without_a_cap_nothing_is_ever_spent():
     free = allowance(spent=1_000_000)
     assert (free.is_capped, free.left(), free.share(4), free.is_spent()) == (False, None, None, False)
-    assert (free.tasks(16), free.in_flight(16, 512)) == (16, 32)
+    assert (free.tasks(16), free.in_flight(16, 512)) == (16, (32, 0))
 
 
 def test_a_cap_is_shared_out_and_never_more_than_it():
@@ -56,8 +56,14 @@ def test_a_cap_is_spent_when_no_further_call_fits_into_it():
 
 def test_a_small_rest_is_left_to_few_tasks_and_few_requests_in_flight():
     rest = allowance(tokens=30_000, spent=10)
-    assert (rest.tasks(16), rest.share(2), rest.in_flight(2, 512)) == (2, 10_000, 10)
+    assert (rest.tasks(16), rest.share(2), rest.in_flight(2, 512)) == (2, 10_000, (10, 0))
     assert allowance(tokens=11_000, spent=10).tasks(16) == 1
+
+
+@pytest.mark.parametrize(("tasks", "most"), [(1, 1), (4, 10), (5, 32), (7, 512), (32, 32), (3, 1000)])
+def test_all_tasks_together_have_as_many_requests_in_flight_as_there_may_be(tasks: int, most: int):
+    each, larger = allowance().in_flight(tasks, most)
+    assert tasks * each + larger == most and larger < tasks
 
 
 @pytest.mark.parametrize(("cap", "answered"), [(1_000_000, 930), (500_000, 500)])
