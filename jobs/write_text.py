@@ -197,7 +197,10 @@ def _watcher(spark: SparkSession, config: Config, report: RunReport, prices: _sp
     """Who tells how far the tasks are; of records accepted before, nothing is expected."""
     accepted = 0
     if _storage.exists(config.data_dir, tables.TEXT):
-        accepted = _storage.read(spark, config.data_dir, tables.TEXT, report.todo).count()
+        texts = _storage.read(spark, config.data_dir, tables.TEXT, report.todo)
+        people = _storage.read(spark, config.data_dir, tables.ATTRIBUTE, report.todo)
+        # Texts of another seed's persons stay until these are accepted.
+        accepted = texts.join(people, "uuid", "leftsemi").count()
     sizes = _states.records(config)
     expected = 2 * max(sum(sizes[uf] for uf in report.todo) - accepted, 0)
     folder = _journal.folder(config)

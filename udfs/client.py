@@ -61,7 +61,7 @@ class ClientSettings:
         max_tries: Tries that failed for reasons of their own. Being told to wait (429, Retry-After) and finding
             nobody at the address do not count: they are bounded by the deadline and by `unreachable_seconds`.
         backoff_base_seconds: The wait before try n is uniform in [0, min(cap, base * 2^(n-1))].
-        retry_after_cap_seconds: The longest wait that a server may ask for.
+        retry_after_cap_seconds: The longest wait that a server may ask for; half the deadline if that is less.
         retry_budget_share: Requests that may be sent again, of all; 1 allows every retry (see `RetryBudget`).
         cooldown_seconds: How long an endpoint that keeps failing is passed over while another is there.
         start_unreachable_seconds: How long to look for an endpoint that never answered.
@@ -198,7 +198,7 @@ class ChatClient:
         reconnected = False
         failure: TryFailed | None = None
         while True:
-            self._wait(self._endpoints.hold_seconds(), deadline, tries, failure)
+            deadline += self._await_hold()
             tries += 1
             try:
                 with self._turn() as lease:
@@ -261,6 +261,16 @@ class ChatClient:
         if isinstance(failure, Unreachable):
             cap = min(cap, 1.0)  # asking costs nobody anything, and the server may be back any moment
         return self._rng.uniform(0.0, min(cap, base * 2 ** min(waits - 1, 32)))
+
+    def _await_hold(self) -> float:
+        """Wait while every endpoint has said to stay away; returns the seconds, which are no request's own time."""
+        waited = 0.0
+        while (seconds := self._endpoints.hold_seconds()) > 0 and not self._stopped.is_set():
+            self._sleep(seconds)
+            waited += seconds
+        if self._stopped.is_set():
+            raise ClientStopped("the client was stopped; nothing more is sent")
+        return waited
 
     def _wait(self, seconds: float, deadline: float, tries: int, failure: TryFailed | None) -> None:
         remaining = deadline - self._monotonic()
@@ -369,7 +379,8 @@ def _refusal(
     status: int, headers: Mapping[str, str], raw: bytes, url: str, settings: ClientSettings, wall: float
 ) -> Exception:
     """What a status other than 200 means for the row and for the stage."""
-    wait = retry_after_seconds(headers.get("Retry-After"), wall, settings.retry_after_cap_seconds)
+    longest = min(settings.retry_after_cap_seconds, settings.deadline_seconds / 2)
+    wait = retry_after_seconds(headers.get("Retry-After"), wall, longest)
     rule = rule_of_status(status, wait)
     if rule.failure_class is FailureClass.REFUSED:
         message = error_message(raw)

@@ -12,6 +12,7 @@ from udfs.limits import AdaptiveLimit, Ticket
 from udfs.retries import TryFailed, Unreachable
 
 BREAKER_FAILURES = 3  # in a row, before an endpoint is passed over; one where nobody listens is at once
+HOLD_REFUSALS = 2  # in a row that name a time, before all requests stay away: one alone is a matter of its request
 LONGEST_WAIT_SECONDS = 5.0
 
 
@@ -30,6 +31,7 @@ class Endpoint:
     hold_until: float = 0.0  # the server said when to come back
     unreachable_since: float | None = None
     failures_in_a_row: int = 0
+    refusals_in_a_row: int = 0  # that said when to come back, since the last answer
     closed: bool = True  # the circuit breaker: requests flow
     trial_from: float = 0.0  # of a breaker that is open: when one request may try whether it works again
     in_trial: bool = False
@@ -175,8 +177,12 @@ class Endpoints:
             endpoint.unreachable_since = now if endpoint.unreachable_since is None else endpoint.unreachable_since
         else:
             endpoint.was_reached, endpoint.unreachable_since = True, None
-        if failure is not None and failure.retry_after is not None:
-            endpoint.hold_until = max(endpoint.hold_until, now + failure.retry_after)
+        if failure is None:
+            endpoint.refusals_in_a_row = 0
+        elif failure.retry_after is not None:
+            endpoint.refusals_in_a_row += 1
+            if endpoint.refusals_in_a_row >= HOLD_REFUSALS:
+                endpoint.hold_until = max(endpoint.hold_until, now + failure.retry_after)
         self._judge(endpoint, failure, now)
         self._turn.notify(max(1, endpoint.limit.limit - endpoint.in_flight))
 

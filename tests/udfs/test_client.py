@@ -172,6 +172,24 @@ def test_being_told_to_wait_ends_with_the_deadline_and_not_with_the_tries(model_
         clock.client(settings(url, deadline_seconds=30, max_tries=2)).complete(chat_body(), "a")
 
 
+def test_no_wait_that_a_server_asks_for_takes_more_than_half_the_deadline(model_server: StartServer, chat_body: Body):
+    url, clock = model_server('kind = "status"\nstatus = 429\ntimes = 1\nretry_after = 86400'), Time()
+    assert clock.client(settings(url, deadline_seconds=5)).complete(chat_body(), "a").tries == 2
+    assert sum(clock.sleeps) == pytest.approx(2.5, abs=0.01)
+
+
+def test_being_kept_away_by_the_refusals_of_others_takes_nothing_from_ones_own_deadline(
+    model_server: StartServer, chat_body: Body
+):
+    url, clock = model_server('kind = "status"\nstatus = 429\ntimes = 3\nretry_after = 15'), Time()
+    client = clock.client(settings(url, deadline_seconds=30))
+    with pytest.raises(TransientModelError, match="no answer within 30 s and 2 tries"):
+        client.complete(chat_body(), "a")
+    began = clock.now
+    assert client.complete(chat_body(), "b").tries == 2
+    assert clock.now - began > 30
+
+
 def test_a_dropped_connection_is_tried_again_at_once(model_server: StartServer, chat_body: Body):
     url, clock = model_server('kind = "reset"\ntimes = 1'), Time()
     assert clock.client(settings(url)).complete(chat_body(), "a").tries == 2

@@ -99,14 +99,24 @@ def test_with_every_breaker_open_all_are_asked():
     assert set(bench.chosen()) <= {"a", "b"}
 
 
-def test_an_endpoint_that_said_when_to_come_back_is_left_alone_until_then():
+def test_an_endpoint_that_said_twice_when_to_come_back_is_left_alone_until_then():
     bench = Bench("a", "b")
-    bench.ask(TryFailed("answered 429", PACED, retry_after=7.0), prefer="a")
+    for _ in range(2):
+        bench.ask(TryFailed("answered 429", PACED, retry_after=7.0), prefer="a")
     assert bench.chosen() == {"b": 60} and bench.endpoints.hold_seconds() == 0
-    bench.ask(TryFailed("answered 429", PACED, retry_after=9.0), prefer="b")
+    for _ in range(2):
+        bench.ask(TryFailed("answered 429", PACED, retry_after=9.0), prefer="b")
     assert bench.endpoints.hold_seconds() == 7.0
     bench.now = 7.0
     assert bench.chosen() == {"a": 60}
+
+
+def test_one_refusal_among_answers_keeps_nobody_else_away():
+    bench = Bench("a", "b")
+    for _ in range(3):
+        bench.ask(TryFailed("answered 429", PACED, retry_after=7.0), prefer="a")
+        bench.ask(prefer="a")
+        assert bench.chosen()["a"] > 10
 
 
 def test_who_finds_no_room_waits_for_a_turn_and_the_end_wakes_everybody():
