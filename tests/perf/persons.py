@@ -167,8 +167,12 @@ def _women(works: pd.DataFrame, by_cod3: pd.DataFrame, surveyed: pd.DataFrame) -
     rows: list[tuple[object, ...]] = []
     groups = cod3.groupby(cod3.index.str[0]).sum()
     group_share = groups["women"] / groups.sum(axis=1)
+    # The source publishes subgroups of 20 rows and more in a state: only those can be compared.
+    cells = pd.MultiIndex.from_frame(by_cod3[["uf", "occupation_cod3"]])
+    uf_of = np.array(codes.UFS)[works["state"].to_numpy()]
+    published = works[pd.MultiIndex.from_arrays([uf_of, works["occupation_cod"].str[:3]]).isin(cells)]
     for digit, group in codes.COD_GROUP_OF_DIGIT.items():
-        of = works[works["occupation_group"] == group]
+        of = published[published["occupation_group"] == group]
         if str(digit) in group_share.index and len(of):
             rows.append(_row(codes.OCCUPATION_GROUPS[group][:40], "2026T1", of, float(group_share[str(digit)])))
     old, old3 = survey_share(cod), survey_share(cod.str[:3])
