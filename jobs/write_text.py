@@ -106,10 +106,7 @@ def run(spark: SparkSession, config: Config) -> RunReport:
 
 def _ask(spark: SparkSession, config: Config, endpoints: tuple[str, ...], report: RunReport) -> None:
     llm = config.llm
-    if spark.conf.get("spark.speculation", "false") == "true":
-        raise ConfigError(
-            "spark.speculation must be off while texts are written: a speculative twin pays for every token again."
-        )
+    require_no_twins(spark.conf.get("spark.speculation", "false") or "false")
     require_retries(spark.sparkContext.master, int(spark.conf.get("spark.task.maxFailures", "4") or 4))
     most_tasks = min(llm.tasks or spark.sparkContext.defaultParallelism, llm.max_in_flight)
     prices = _spending.prices_of(llm)
@@ -280,6 +277,21 @@ def _judge(report: RunReport, last: list[Row], spent: str) -> None:
         if failed == report.rows_in:
             raise ModelError(f"write_text: {sentence}")
         report.warning = sentence
+
+
+def require_no_twins(speculation: str) -> None:
+    """Refuse a cluster that runs slow tasks twice.
+
+    Args:
+        speculation: `spark.speculation`.
+
+    Raises:
+        ConfigError: It is on.
+    """
+    if speculation.strip().lower() == "true":
+        raise ConfigError(
+            "spark.speculation must be off while texts are written: a speculative twin pays for every token again."
+        )
 
 
 def require_retries(master: str, tries: int) -> None:
