@@ -18,6 +18,7 @@ from udfs.parsing import Bounds
 from udfs.prompts import PromptSet
 
 Call = Literal[1, 2]
+MENDED = "mended_"  # a warning's code: this and what `udfs.parsing` mended
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class Verdict:
     Attributes:
         keys, writers: Request keys of the accepted answers, and the models that gave them.
         rejections: Every rejected attempt so far, this evaluation's included.
-        warnings: Codes of what was found in the accepted answers and does not refuse them, sorted.
+        warnings: Codes of what was found in the accepted answers and does not refuse them, sorted; what had to be
+            mended in their form, as `mended_fence`, is one of them.
         missing: (call, attempt) to ask next; None if accepted.
         plan: Of each call, the attempt that counts now and the problems that its request tells.
     """
@@ -205,6 +207,7 @@ class Walker:
         refuses = self._bounds.limits.rejects
         found = [Rejection(call, attempt, key, p.reason.value, p.message) for p in problems if refuses(p.reason)]
         warnings = tuple(p.reason.value for p in problems if not refuses(p.reason))
+        warnings += tuple(f"{MENDED}{what}" for what in parsed.repairs)
         row_codes = {code.value for code in parsing.ReasonCode}
         found += [r for r in stored if r.request_key == key and r.reason_code not in row_codes]
         return parsed.answer, found, warnings

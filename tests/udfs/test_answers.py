@@ -103,3 +103,13 @@ def test_what_validation_rejected_later_is_asked_again():
     walk = Walk(walker(), PERSON, given, [late])
     assert walk.ask is not None and (walk.ask.call, walk.ask.attempt) == (2, 3)
     assert late.message in json.loads(walk.ask.body)["messages"][1]["content"]
+
+
+def test_an_answer_that_was_mended_is_accepted_with_a_warning_that_names_its_shape():
+    walk = Walk(walker(), PERSON, {}, [])
+    for shaped in ("```json\n{}\n```", "<|channel|>final<|message|>{}<|return|>"):
+        assert walk.ask is not None
+        reply = answer(call=walk.ask.call)
+        walk.take(Answer(shaped.replace("{}", str(reply.content)), "stop", "gpt-oss-120b"))
+    assert walk.ask is None and walk.verdict.rejections == ()
+    assert walk.verdict.warnings == ("mended_fence", "mended_harmony")
