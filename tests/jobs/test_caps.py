@@ -54,3 +54,20 @@ def test_a_command_stops_at_its_cap_says_what_it_spent_and_goes_on_without_askin
     assert stats(writer_url)["chat_requests"] - before["chat_requests"] == 2 * PERSONS
     assert stats(writer_url)["answered_again"] == 0
     assert len(folder.stored(tables.RESPONSE)) == 2 * PERSONS
+
+
+@pytest.mark.long
+def test_a_cap_in_money_is_the_most_that_a_command_pays_and_what_is_in_flight(spark, make_folder, writer_url):
+    folder, most = make_folder(PERSONS), 0.03
+    asked = {"llm__endpoints": [writer_url], "llm__tasks": 2, "llm__max_in_flight": IN_FLIGHT}
+    prices = {f"llm__price_per_million_{kind}_tokens": price for kind, price in (("prompt", 1.0), ("completion", 2.0))}
+    before = stats(writer_url)
+    with pytest.raises(ModelError, match=r"^write_text: the cap of USD 0\.03 \(llm\.max_cost\) is spent: "):
+        write_text.run(spark, folder.config(**asked, **prices, llm__max_cost=most))
+    after = stats(writer_url)
+    prompt, completion = (after[name] - before[name] for name in ("prompt_tokens", "completion_tokens"))
+    largest = 2 * LARGEST_CALL / 1e6
+    assert most - largest < (prompt + 2 * completion) / 1e6 <= most + IN_FLIGHT * largest
+    (row,) = [row for row in folder.stored(tables.RUN) if row["job"] == "write_text"]
+    assert row["cost"] == pytest.approx((prompt + 2 * completion) / 1e6)
+    assert len(folder.stored(tables.RESPONSE)) == after["chat_requests"] - before["chat_requests"]

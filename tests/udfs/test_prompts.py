@@ -116,7 +116,7 @@ def test_the_body_is_compact_sorted_utf8_and_leaves_out_what_is_not_given(prompt
     assert "reasoning_effort" not in value and value["seed"] == 7
     assert "não" in body.decode() and b'": ' not in body[:40]
     assert list(value) == sorted(value)
-    # `include_reasoning` beside a schema makes vLLM apply the schema to the reasoning; `n`, `stream` cost or change more.
+    # Nothing else: `include_reasoning` beside a schema makes vLLM hold the reasoning against the schema.
     assert set(value) == {"messages", "model", "response_format", "temperature", "max_completion_tokens", "seed"}
 
 
