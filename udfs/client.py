@@ -26,11 +26,13 @@ from udfs.endpoints import Endpoints, Lease, NoMoreTurns
 from udfs.hedging import Hedger
 from udfs.polling import Poller
 from udfs.retries import (
+    PACED,
     RULES,
     Dropped,
     FailureClass,
     RequestRejected,
     RetryBudget,
+    Starved,
     TryFailed,
     Unreachable,
     error_message,
@@ -149,6 +151,7 @@ class ChatClient:
         self._hedger = Hedger(self._endpoints, self._figures, monotonic) if settings.hedge else None
         self._timeouts = _timeouts(settings)
         self._deadlines = Deadlines(monotonic)
+        self._answers = 0
         # Preparing a request costs more than sending it: done once for each endpoint, copied for each request.
         self._prepared = {
             url: requests.Request("POST", f"{url}/chat/completions", headers=_headers(settings)).prepare()
@@ -188,6 +191,7 @@ class ChatClient:
         Raises:
             RequestRejected: The endpoint refuses this request for good; others may pass.
             TransientModelError: Tries or time ran out; the same request may pass later.
+            Starved: Time ran out, and nobody else was answered meanwhile.
             RetryBudgetSpent: Too many requests had to be sent again.
             ClientStopped: `stop` was called.
             ModelError: No request will pass (key, model, address, certificate).
@@ -197,6 +201,7 @@ class ChatClient:
         tries = counted = waits = 0
         reconnected = False
         failure: TryFailed | None = None
+        before = self._answers
         while True:
             deadline += self._await_hold()
             tries += 1
@@ -208,6 +213,7 @@ class ChatClient:
                     else:
                         self._figures.retried(failure.rule.failure_class.value)
                     answer = self._try(lease, body, request_id, tries, deadline)
+                self._answers += 1
                 self._figures.answered(
                     answer.latency_ms,
                     prompt=answer.prompt_tokens,
@@ -239,7 +245,7 @@ class ChatClient:
             self._budget.spend(failure)
             waits += 1
             if not self._endpoints.another_is_ready(lease.endpoint):
-                self._wait(self._backoff(waits, failure), deadline, tries, failure)
+                self._wait(self._backoff(waits, failure), deadline, tries, failure, before)
 
     @contextmanager
     def _turn(self) -> Iterator[Lease]:
@@ -272,11 +278,14 @@ class ChatClient:
             raise ClientStopped("the client was stopped; nothing more is sent")
         return waited
 
-    def _wait(self, seconds: float, deadline: float, tries: int, failure: TryFailed | None) -> None:
+    def _wait(self, seconds: float, deadline: float, tries: int, failure: TryFailed | None, before: int) -> None:
+        """Wait, if there is time for it; `before` is how many answers there were when the request began."""
         remaining = deadline - self._monotonic()
         if seconds >= remaining:
             reason = f"no answer within {self._settings.deadline_seconds:g} s and {tries} tries"
-            raise TransientModelError(f"{reason}: {failure}" if failure else reason, tries=tries) from failure
+            is_paced = failure is not None and failure.rule == PACED
+            kind = Starved if is_paced and self._answers == before else TransientModelError
+            raise kind(f"{reason}: {failure}" if failure else reason, tries=tries) from failure
         if seconds > 0 and not self._stopped.is_set():
             self._sleep(seconds)
         if self._stopped.is_set():

@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from types import MappingProxyType
 
-from census.errors import ModelError
+from census.errors import ModelError, TransientModelError
 
 EXCERPT_CHARACTERS = 200
 BUDGET_FLOOR = 20  # a handful of early failures is no sign of anything
@@ -93,6 +93,13 @@ class RequestRejected(ModelError):
 
 class RetryBudgetSpent(ModelError):
     """More was sent twice than `retry_budget_share` allows: nothing more is sent, and a later run can go on."""
+
+
+class Starved(TransientModelError):
+    """All the time of a request went by with being told to wait, and no other was answered meanwhile.
+
+    A quota that is used up looks so: nothing more is sent, and a later run can go on.
+    """
 
 
 class TryFailed(Exception):

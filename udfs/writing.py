@@ -22,7 +22,7 @@ from census.errors import ModelError, TransientModelError
 from udfs.answers import Answer, Ask
 from udfs.client import ClientStopped
 from udfs.completion import Completion, journal_row
-from udfs.retries import FailureClass, RequestRejected, RetryBudgetSpent
+from udfs.retries import FailureClass, RequestRejected, RetryBudgetSpent, Starved
 from udfs.storage import StoredFile
 from udfs.task_figures import TaskFigures, write_figures
 
@@ -95,7 +95,7 @@ class Outcome:
         status: `complete` (both answers are stored, and each for itself is right), `unusable` (the last answer is not,
             and was asked again often enough: validation rejects it and a further attempt follows), `failed` (an answer
             is missing), `capped` (not asked, or not to the end: the tokens of the task are spent) or `stopped` (the
-            same, because the budget of retries is).
+            same, because the budget of retries is, or because servers only said to wait).
         reason: Of anything but `complete`, in one sentence.
     """
 
@@ -309,11 +309,14 @@ class _Work:
                     self._figures.retried(FailureClass.CONTENT.value)
                 calls[ask.call] += 1
                 record.walk.take(self._answer(record, ask, sent))
-        except (TransientModelError, RequestRejected) as error:
-            return _outcome(record, sent, "failed", str(error))
         except RetryBudgetSpent as error:
             self._end_asking("stopped", str(error))
             return _outcome(record, sent, *self._told())
+        except Starved as error:
+            self._end_asking("stopped", f"{error}, and nothing else was answered meanwhile; answers that came are kept")
+            return _outcome(record, sent, *self._told())
+        except (TransientModelError, RequestRejected) as error:
+            return _outcome(record, sent, "failed", str(error))
         except (_Ended, ClientStopped):
             if self._end_of_asking is None or self._stopped.is_set():
                 raise

@@ -147,6 +147,13 @@ def test_the_task_travels_whole_and_without_a_secret(asking: Callable[..., Askin
     assert write_text._client_settings(task).api_key == "chave-muito-secreta"
 
 
+def test_tasks_with_lower_numbers_have_what_does_not_divide(asking: Callable[..., Asking]):
+    shared = replace(asking(), limits=TaskLimits(6, token_cap=9), larger_tasks=2)
+    assert [shared.of_task(task).limits.in_flight for task in range(5)] == [7, 7, 6, 6, 6]
+    assert write_text._client_settings(shared.of_task(0)).in_flight == 7
+    assert shared.of_task(0).limits.token_cap == 9
+
+
 def test_a_key_in_a_file_goes_before_the_variable(
     asking: Callable[..., Asking], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):

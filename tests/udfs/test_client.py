@@ -20,7 +20,7 @@ from _certificate import write_certificate
 
 from census.errors import ConfigError, ModelError, TransientModelError
 from udfs.client import ChatClient, ClientSettings, ClientStopped, check_model, is_healthy
-from udfs.retries import RequestRejected
+from udfs.retries import RequestRejected, Starved
 from udfs.transport import open_session
 
 MODEL = "povo-offline-writer"
@@ -168,7 +168,7 @@ def test_a_server_that_says_when_to_come_back_is_obeyed_within_a_minute(
 
 def test_being_told_to_wait_ends_with_the_deadline_and_not_with_the_tries(model_server: StartServer, chat_body: Body):
     url, clock = model_server('kind = "status"\nstatus = 429\nretry_after = 1'), Time()
-    with pytest.raises(TransientModelError, match=r"no answer within 30 s and (29|30) tries: .* answered 429"):
+    with pytest.raises(Starved, match=r"no answer within 30 s and (29|30) tries: .* answered 429"):
         clock.client(settings(url, deadline_seconds=30, max_tries=2)).complete(chat_body(), "a")
 
 

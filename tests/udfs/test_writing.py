@@ -89,7 +89,7 @@ class Bench:
         return list(self.outcomes(records, threads=threads, **changes))
 
     def outcomes(
-        self, records: Any, *, threads: int = 4, retry_budget_share: float = 0.1, **limits: Any
+        self, records: Any, *, threads: int = 4, retry_budget_share: float = 0.1, deadline: float = 600.0, **limits: Any
     ) -> Iterator[Outcome]:
         settings = ClientSettings(
             (self.url,),
@@ -99,6 +99,7 @@ class Bench:
             start_unreachable_seconds=0.2,
             max_tries=12,
             retry_budget_share=retry_budget_share,
+            deadline_seconds=deadline,
         )
         self.figures = TaskFigures()
         with JournalWriter(self.folder, "run1", 0) as journal:
@@ -246,6 +247,17 @@ def test_a_server_that_always_refuses_costs_no_more_than_the_floor_of_the_budget
     assert stats(made.url)["chat_requests"] <= 20 + 3 * 8
 
 
+def test_a_server_that_only_says_to_wait_ends_the_asking_after_one_deadline(bench: Callable[..., Bench], stats: Stats):
+    made = bench('kind = "status"\nstatus = 429\nretry_after = 0.2\nfrom_seconds = 0.5')
+    started = time.monotonic()
+    outcomes = made.write((pending(number) for number in range(20_000)), threads=4, deadline=2.0)
+    stopped = [o for o in outcomes if o.status == "stopped"]
+    assert len(outcomes) == 20_000 and len(stopped) > 10_000 and {o.status for o in outcomes} <= {"complete", "stopped"}
+    assert str(stopped[0].reason).startswith("no answer within 2 s and ")
+    assert "answered 429, and nothing else was answered meanwhile" in str(stopped[0].reason)
+    assert time.monotonic() - started < 60 and len(made.stored()) == stats(made.url)["requests_by_status"]["200"]
+
+
 def test_figures_of_the_task_equal_those_of_the_server(bench: Callable[..., Bench], stats: Stats):
     made = bench(
         'kind = "status"\nstatus = 503\nevery = 7',
@@ -364,6 +376,26 @@ def test_the_limit_settles_at_the_slots_of_a_server_that_only_tells_its_queue(be
         limits.append(made.figures.snapshot(0.0)["limit"])
     settled = limits[len(limits) // 2 : -64]
     assert min(settled) >= 14 and max(settled) <= 19
+
+
+def test_slots_that_are_halved_in_mid_run_cost_no_record_and_keep_few_waiting(
+    bench: Callable[..., Bench], stats: Stats
+):
+    made = bench(
+        'kind = "latency"\nseconds = 0.1',
+        'kind = "slots"\nslots = 16',
+        'kind = "slots"\nslots = 8\nfrom_seconds = 4',
+    )
+    waiting: list[tuple[float, int]] = []
+    statuses, started, asked = set(), time.monotonic(), 0.0
+    for outcome in made.outcomes((pending(number) for number in range(540)), threads=64):
+        statuses.add(outcome.status)
+        if time.monotonic() - asked > 0.2:
+            asked = time.monotonic()
+            waiting.append((asked - started, stats(made.url)["waiting"]))
+    assert statuses == {"complete"} and stats(made.url)["answered_again"] == 0
+    later = sorted(count for at, count in waiting if at > 6)
+    assert len(later) >= 5 and later[len(later) // 2] < 8 and later[-1] < 2 * 8
 
 
 def test_leaving_early_stores_the_answers_in_flight(bench: Callable[..., Bench], stats: Stats):
