@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from itertools import takewhile
@@ -13,6 +14,7 @@ import pytest
 from _people import ANSWER, RETIRED, STAGES, make_person
 from _texts import PROMPTS
 
+from conf import settings
 from udfs import offline_writer, prompts
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "prompts"
@@ -108,3 +110,14 @@ def test_more_than_half_of_a_record_s_prompts_is_a_prefix_that_servers_keep() ->
         one, two = tokens(1, person, None), tokens(2, person, first)
         assert 0.75 < fixed_1 / one < 0.85 and 0.44 < fixed_2 / two < 0.5
         assert 0.57 < (fixed_1 + fixed_2) / (one + two) < 0.63
+
+
+def test_the_texts_of_a_record_take_about_the_tokens_that_a_plan_reckons_with() -> None:
+    planned = settings.load().prices.tokens.completion_per_record.value
+    assert planned == 1400
+    for changes in STAGES.values():
+        person = make_person(**changes)
+        first = offline_writer.write(prompts.render(PROMPTS, 1, person, 1))
+        second = offline_writer.write(prompts.render(PROMPTS, 2, person, 1, first))
+        taken = sum(len(TOKENS.encode_ordinary(json.dumps(one, ensure_ascii=False))) for one in (first, second))
+        assert taken == pytest.approx(planned, rel=0.15)
