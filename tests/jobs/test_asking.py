@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -14,12 +15,14 @@ from pathlib import Path
 
 import pytest
 from _bench import MODEL, stats
+from _people import make_person
 from deltalake import DeltaTable
 from pyspark.sql import Row
 
+from census import tables
 from census.errors import ConfigError, ModelError
 from conf import settings
-from jobs import _states, write_text
+from jobs import _states, _text_inputs, write_text
 from jobs._runlog import RunReport
 from udfs.client import ClientSettings
 
@@ -41,6 +44,38 @@ def test_asking_twice_for_slow_answers_is_off_unless_it_is_switched_on():
 def test_where_a_key_lies_changes_no_row():
     lying = [settings.load(), settings.load(options={"llm.api_key_env": "OTHER", "llm.api_key_file": "/run/key"})]
     assert _states.fingerprints(lying[0]) == _states.fingerprints(lying[1])
+
+
+def test_what_is_asked_is_strict_short_of_thinking_and_bounded():
+    requests = _text_inputs.requests_of(settings.load(options={"llm.model": "gpt-oss-120b"}))
+    _, body = requests.render(make_person(), 1, 1, None, ())
+    sent = json.loads(body)
+    assert len(sent.pop("messages")) == 2 and isinstance(sent.pop("seed"), int)
+    form = sent.pop("response_format")
+    assert (form["type"], form["json_schema"]["strict"]) == ("json_schema", True)
+    assert form["json_schema"]["schema"] == requests.schemas[0]
+    assert sent == {
+        "model": "gpt-oss-120b",
+        "temperature": 1.0,
+        "top_p": 1.0,
+        "max_completion_tokens": 2400,
+        "reasoning_effort": "low",
+    }
+
+
+def test_the_smoke_of_a_model_uses_settings_and_columns_that_exist():
+    recipe = (Path(__file__).parents[2] / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    (run,) = [line for line in recipe.splitlines() if "--data povo-smoke" in line and "povo run" in line]
+    assert "POVO_ENDPOINT must be a base URL" in recipe and "--records 5 --until validate" in run
+    given = dict(re.findall(r'--set "?([\w.]+)=([^" ]+)', run))
+    assert given.keys() == {"llm.endpoints", "llm.model", "llm.max_rounds"}
+    settings.load(options=given | {"llm.endpoints": "http://127.0.0.1:1/v1", "llm.model": "gpt-oss-120b"})
+    (query,) = re.findall(r'povo sql --data povo-smoke "(.+?)"', recipe)
+    by_name = {table.name: table for table in tables.ALL}
+    named = {alias: by_name[name] for name, alias in re.findall(r"(\w+__\w+) (\w)\b", query)}
+    columns = re.findall(r"\b([atr])\.(\w+)", query)
+    assert named.keys() == {"a", "t", "r"} and len(columns) >= 6
+    assert [(a, name) for a, name in columns if name not in named[a].column_names] == []
 
 
 def judged(*rows: tuple[str, int, str | None]) -> RunReport:
@@ -128,10 +163,10 @@ def test_a_key_is_sent_and_left_in_no_message_log_table_or_file(make_folder):
         ended = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
     assert ended.returncode == 1 and "Incorrect API key provided: Bearer ***" in ended.stderr
     assert len(seen) == 3 and set(seen) == {f"Bearer {KEY}"}
-    tables = [path.parent for path in folder.data.glob("tables/*/_delta_log")]
-    told = [repr(DeltaTable(path).to_pyarrow_table().to_pylist()) for path in tables]
+    written = [path.parent for path in folder.data.glob("tables/*/_delta_log")]
+    told = [repr(DeltaTable(path).to_pyarrow_table().to_pylist()) for path in written]
     files = [path.read_bytes() for path in folder.data.rglob("*") if path.is_file()]
-    assert len(tables) > 5 and any("Incorrect API key" in one for one in told)
+    assert len(written) > 5 and any("Incorrect API key" in one for one in told)
     assert any(b"Incorrect API key" in one for one in files)  # the log
     assert KEY not in ended.stdout + ended.stderr + "".join(told)
     assert not any(KEY.encode() in one for one in files)
