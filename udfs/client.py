@@ -93,6 +93,11 @@ class ClientSettings:
     start_in_flight: int = 32
     hedge: bool = False
 
+    @property
+    def try_seconds(self) -> float:
+        """How long one try may take, silent or dripping: half the deadline at most, so that another has its time."""
+        return min(self.read_timeout_seconds, self.deadline_seconds / 2)
+
     def __post_init__(self) -> None:
         if not self.endpoints:
             raise ConfigError("no model endpoint is given: llm.endpoints needs at least one base URL ending in /v1")
@@ -301,21 +306,22 @@ class ChatClient:
         self, lease: Lease, body: bytes, request_id: str, tries: int, deadline: float, cut: Cut | None
     ) -> Completion:
         url, started = lease.endpoint.url, self._monotonic()
+        until = min(deadline, started + self._settings.try_seconds)
         request = self._prepared[url].copy()
         request.body = body
         request.headers["Content-Length"] = str(len(body))
         request.headers["X-Request-Id"] = request_id
         cut, late = cut or Cut(), f"{url} was still answering when the time was over"
         try:
-            with self._deadlines.ending(cut, deadline):
+            with self._deadlines.ending(cut, until):
                 status, headers, raw = transport.exchange(
-                    self._session, request, url, self._timeouts, deadline=deadline, monotonic=self._monotonic, cut=cut
+                    self._session, request, url, self._timeouts, deadline=until, monotonic=self._monotonic, cut=cut
                 )
         except TryFailed as failed:
-            if self._monotonic() < deadline:
+            if self._monotonic() < until:
                 raise
             raise TryFailed(late, RULES["timeout"]) from failed
-        if cut.is_cut and self._monotonic() >= deadline:  # half of the headers looks like an answer without a body
+        if cut.is_cut and self._monotonic() >= until:  # half of the headers looks like an answer without a body
             raise TryFailed(late, RULES["timeout"])
         if status != 200:
             raise _refusal(status, headers, raw, url, self._settings, self._wall())
@@ -374,7 +380,7 @@ def _open_session(settings: ClientSettings) -> requests.Session:
 
 
 def _timeouts(settings: ClientSettings) -> tuple[float, float]:
-    return settings.connect_timeout_seconds, settings.read_timeout_seconds
+    return settings.connect_timeout_seconds, settings.try_seconds
 
 
 def _headers(settings: ClientSettings) -> dict[str, str]:

@@ -190,6 +190,12 @@ def test_being_kept_away_by_the_refusals_of_others_takes_nothing_from_ones_own_d
     assert clock.now - began > 30
 
 
+@pytest.mark.parametrize("fault", ['kind = "hang"', 'kind = "drip"\nseconds = 30'])
+def test_a_try_that_hangs_or_drips_leaves_time_for_another(model_server: StartServer, chat_body: Body, fault: str):
+    client = ChatClient(settings(model_server(f"{fault}\ntimes = 1"), deadline_seconds=2.0))
+    assert client.complete(chat_body(), "a").tries == 2
+
+
 def test_a_dropped_connection_is_tried_again_at_once(model_server: StartServer, chat_body: Body):
     url, clock = model_server('kind = "reset"\ntimes = 1'), Time()
     assert clock.client(settings(url)).complete(chat_body(), "a").tries == 2
