@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from udfs.checks import age, conduct, family, form, language, place, privacy, sex, work
+from udfs.checks import age, conduct, family, form, language, place, privacy, sex, stage, work
 from udfs.checks.reasons import Finding, Problem, ReasonCode
 from udfs.checks.text import Text, text_of
 
@@ -56,7 +56,7 @@ def check_text(field: str, raw: str, person: Mapping[str, Any], limits: Limits =
             *family.spouse(text, person),
             *place.check(text, person),
             *work.occupation(text, field, person),
-            *work.stage(text, person),
+            *stage.check(text, person),
         )
     )
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from udfs.checks.phrases import Phrase
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import OTHERS, Text, openings, word_list
+from udfs.checks.text import OTHERS, Text, word_list
 
 _UNITS = word_list(
     "zero um dois tres quatro cinco seis sete oito nove dez onze doze treze quatorze quinze dezesseis dezessete "
@@ -16,6 +17,7 @@ _UNITS = word_list(
 _TENS = word_list("vinte trinta quarenta cinquenta sessenta setenta oitenta noventa")
 _NUMBERS = {word: number for number, word in enumerate(_UNITS)} | {"catorze": 14, "cem": 100}
 _DECADES = {word: 20 + 10 * place for place, word in enumerate(_TENS)} | {"cincoenta": 50}
+_NUMBER_WORDS = frozenset([*_DECADES, *_UNITS[10:], "catorze", "cem"])
 _SPELT = rf"(?:(?:{'|'.join(_DECADES)})(?: e (?:uma?|{'|'.join(_UNITS[1:10])}))?|{'|'.join(_UNITS[10:])}|catorze|cem)"
 _YEARS = rf"(\d{{1,3}}|{_SPELT})"
 _AGE_CLAIMS = (
@@ -40,7 +42,10 @@ _BAND_WORDS = {
     "setent": (70, 79),
     "oitent": (80, 89),
 }
-_BAND = re.compile(rf"\b({'|'.join(_BAND_WORDS)})(?:ao|ona|oes)\b")
+_BAND = Phrase(
+    " ".join(f"{stem}{ending}" for stem in _BAND_WORDS for ending in ("ao", "ona", "oes")),
+    rf"\b({'|'.join(_BAND_WORDS)})(?:ao|ona|oes)\b",
+)
 _DECADE_WORDS = {
     "quinquagenari": 50,
     "sexagenari": 60,
@@ -49,15 +54,15 @@ _DECADE_WORDS = {
     "nonagenari": 90,
     "centenari": 100,
 }
-_DECADE = re.compile(rf"\b({'|'.join(_DECADE_WORDS)})[oa]\b(?! (?:da|do|de))")
-_LIFE_WORDS = (
-    (re.compile(r"\b(?:e (?:um |uma )?|, (?:um |uma )?)(?:adolescente)\b"), 0, 19),
-    (re.compile(r"\b(?:(?:e|ainda) (?:um |uma |muito )?|^(?:um|uma) )jovem\b"), 0, 42),
-    (re.compile(r"\b(?:e (?:um |uma )?|, (?:um |uma ))(?:idos[oa]|anci[ao]o?)\b"), 57, 130),
+_DECADE = Phrase(
+    " ".join(f"{stem}{ending}" for stem in _DECADE_WORDS for ending in "oa"),
+    rf"\b({'|'.join(_DECADE_WORDS)})[oa]\b(?! (?:da|do|de))",
 )
-_LIFE = frozenset(["adolescente", "jovem", "idoso", "idosa", "anciao", "ancia"])
-_DECADE_OPENINGS = openings("quinquagenario sexagenario septuagenario octogenario nonagenario centenario")
-_BAND_OPENINGS = frozenset(stem[:4] for stem in _BAND_WORDS)
+_LIFE_WORDS = (
+    (Phrase("adolescente", r"\b(?:e (?:um |uma )?|, (?:um |uma )?)(?:adolescente)\b"), 0, 19),
+    (Phrase("jovem", r"\b(?:(?:e|ainda) (?:um |uma |muito )?|^(?:um|uma) )jovem\b"), 0, 42),
+    (Phrase("idoso idosa anciao ancia", r"\b(?:e (?:um |uma )?|, (?:um |uma ))(?:idos[oa]|anci(?:ao|a))\b"), 57, 130),
+)
 _PAST_NEAR = re.compile(
     r"\b(?:(?!lava\b|grava\b|trava\b|seu|meu|museu)\w{2,}(?:ou|eu|iu|ava|avam|aram|eram|iram)"
     r"|(?:quer|faz|diz|viv|sa|dev|pod|sab|vend|corr|dorm|sent|part|ped)iam?|foi|era|tinha|fez|veio|desde|quando"
@@ -94,7 +99,7 @@ def check(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _contradictions(text: Text, true_age: int) -> Iterator[str]:
     whole = text.plain
-    if "anos" in text.vocabulary or "aos" in text.vocabulary:
+    if ("anos" in text.vocabulary or "aos" in text.vocabulary) and text.has_number(_NUMBER_WORDS):
         for pattern in _AGE_CLAIMS:
             for found in pattern.finditer(whole):
                 if _is_other_age(whole, found, true_age):
@@ -103,19 +108,16 @@ def _contradictions(text: Text, true_age: int) -> Iterator[str]:
         for found in _AROUND.finditer(whole):
             if _is_other_decade(whole, found, true_age):
                 yield found[0]
-    if not text.openings.isdisjoint(_BAND_OPENINGS):
-        for found in _BAND.finditer(whole):
-            low, high = _BAND_WORDS[found[1]]
-            if not low - 1 <= true_age <= high + 1:
-                yield found[0]
-    if not text.openings.isdisjoint(_DECADE_OPENINGS):
-        for found in _DECADE.finditer(whole):
-            if not _DECADE_WORDS[found[1]] <= true_age <= _DECADE_WORDS[found[1]] + 9:
-                yield found[0]
-    if not text.vocabulary.isdisjoint(_LIFE):
-        for pattern, low, high in _LIFE_WORDS:
-            if not low <= true_age <= high and (said := pattern.search(whole)):
-                yield said[0]
+    for found in _BAND.finditer(text):
+        low, high = _BAND_WORDS[found[1]]
+        if not low - 1 <= true_age <= high + 1:
+            yield found[0]
+    for found in _DECADE.finditer(text):
+        if not _DECADE_WORDS[found[1]] <= true_age <= _DECADE_WORDS[found[1]] + 9:
+            yield found[0]
+    for phrase, low, high in _LIFE_WORDS:
+        if not low <= true_age <= high and (said := phrase.search(text)):
+            yield said[0]
 
 
 def _is_other_age(whole: str, found: re.Match[str], true_age: int) -> bool:

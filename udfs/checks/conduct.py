@@ -13,14 +13,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from itertools import chain
 from typing import Any
 
+from udfs.checks.phrases import Phrase
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import Text, openings, plain, value_of
+from udfs.checks.text import Text, plain, value_of
 
-_OPENING = 5  # letters by which words of a term and of a text are compared first
-_LEADING = re.compile(r"(?:^|[.!?;]\s+)(?:pret|negr|pard|branc|indigen|moren|mulat)[oa],")
+OPENING = 5  # letters by which the words of a term and of a text are compared
 
+_LEADING = Phrase(
+    "preto preta negro negra pardo parda branco branca indigeno indigena moreno morena mulato mulata",
+    r"(?:^|[.!?;]\s+)(?:pret|negr|pard|branc|indigen|moren|mulat)[oa],",
+)
 
 # Columns of the record that offer facts by name.
 OFFERS = (
@@ -34,7 +39,6 @@ OFFERS = (
 )
 # Columns whose words are the person's own: `Agente indígena de saneamento`.
 OWN_WORDS = ("occupation_title", "former_occupation_title", "municipality_name")
-_LEADING_WORDS = openings("preto negro pardo branco indigena moreno mulato")
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def terms() -> tuple[_Term, ...]:
     return tuple(
         _Term(
             ReasonCode(row["reason"]),
-            frozenset(word[:_OPENING] for word in row["words"]),
+            frozenset(word[:OPENING] for word in row["words"]),
             re.compile(rf"(?<![\w-])(?:{row['pattern']})(?![\w-])"),
             tuple(f" {words}" for words in row["except_after"]),
         )
@@ -61,26 +65,20 @@ def terms() -> tuple[_Term, ...]:
     )
 
 
-@lru_cache(maxsize=1)
-def _by_opening() -> dict[str, list[int]]:
-    """Opening of a word -> numbers of the terms to look for."""
-    found: dict[str, list[int]] = {}
-    for number, term in enumerate(terms()):
-        for opening in term.openings:
-            found.setdefault(opening, []).append(number)
-    return found
+@lru_cache(maxsize=65536)
+def _terms_with(word: str) -> tuple[int, ...]:
+    """Numbers of the terms to look for where a text has this word."""
+    return tuple(number for number, term in enumerate(terms()) if word[:OPENING] in term.openings)
 
 
 def check(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
     """Findings in one text, at most one of each reason; what the record itself offers (`Guerreiro`, a dance) is
     none."""
     whole = text.plain
-    if not text.openings.isdisjoint(_LEADING_WORDS) and (found := _LEADING.search(whole)):
+    if found := _LEADING.search(text):
         yield Finding(ReasonCode.RACE_NAMED, found[0].strip(" .!?;,"))
     seen: set[ReasonCode] = set()
-    by_opening = _by_opening()
-    openings_here = {word[:_OPENING] for word in text.vocabulary} & by_opening.keys()
-    for number in sorted({number for opening in openings_here for number in by_opening[opening]}):
+    for number in sorted(set(chain.from_iterable(map(_terms_with, text.vocabulary)))):
         term = terms()[number]
         if term.reason in seen:
             continue

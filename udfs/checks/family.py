@@ -6,18 +6,17 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from udfs.checks.phrases import Phrase
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import OTHERS, Text, given, openings, word_set
+from udfs.checks.text import OTHERS, Text, given
 
 _STATUS = {"Solteiro": "solteir", "Casado": "casad", "Separado": "separad", "Divorciado": "divorciad", "Viúvo": "viuv"}
-_STATUS_WORDS = word_set(
-    "solteiro solteira solteirao solteirona casado casada separado separada divorciado divorciada viuvo viuva"
-)
-_STATUS_SAID = re.compile(
-    r"(?:^|[.!?;:] |\b(?:e|esta|hoje|ainda|agora|continua|segue|ficou|vive|feliz|ja|recem-?|ser|sendo|sempre|enfim"
-    r"|por ser|se diz|como)\s?"
-    r"|, (?:ja |hoje |recem-?\s?)?)(solteir|casad|separad|divorciad|viuv)([oa])(?:na|ona|ao)?\b"
-    r"(?! (?:por|para|em) (?:\w+ )?(?:tamanho|cor|pilha|montes|lotes))"
+_STATUS_SAID = Phrase(
+    "solteiro solteira solteirao solteirona casado casada separado separada divorciado divorciada viuvo viuva",
+    r"(?:^|[.!?;:] |\b(?:e|esta|hoje|ainda|agora|continua|segue|ficou|vive|feliz|ja|ser|sendo|sempre|enfim"
+    r"|por ser|se diz|como) |\brecem[- ]|, (?:ja |hoje |recem[- ])?)"
+    r"(solteir|casad|separad|divorciad|viuv)([oa]|(?<=solteir)(?:ao|ona))\b"
+    r"(?! (?:por|para|em) (?:\w+ )?(?:tamanho|cor|pilha|montes|lotes))",
 )
 _FORMER_UNION = re.compile(r"\b(?:ja )?(?:foi|era|esteve|tinha sido) $")
 
@@ -25,7 +24,7 @@ _FORMER_UNION = re.compile(r"\b(?:ja )?(?:foi|era|esteve|tinha sido) $")
 def marital_status(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
     """A claim of another marital status, in the person's gender. Who is divorced may be called separated."""
     status = given(person, "marital_status")
-    if status not in _STATUS or text.vocabulary.isdisjoint(_STATUS_WORDS):
+    if status not in _STATUS or not _STATUS_SAID.may_be_in(text):
         return
     allowed = {_STATUS[status]}
     if status == "Divorciado" or (status == "Casado" and not person.get("in_union")):
@@ -34,9 +33,9 @@ def marital_status(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
         allowed.add("solteir")
     if status in ("Divorciado", "Separado") and "solteir" in text.plain and "ainda solteir" in text.plain:
         allowed.discard("solteir")
-    ending = "a" if given(person, "sex") == "F" else "o"
-    for found in _STATUS_SAID.finditer(text.plain):
-        if found[1] in allowed or found[2] != ending:
+    endings = ("a", "ona") if given(person, "sex") == "F" else ("o", "ao")
+    for found in _STATUS_SAID.finditer(text):
+        if found[1] in allowed or found[2] not in endings:
             continue
         before = text.plain[max(0, found.start() - 45) : found.start() + 1]
         if OTHERS.search(f"{before.rstrip(' ,.')} ") or _FORMER_UNION.search(text.plain[: found.start(1)][-12:]):
@@ -45,22 +44,20 @@ def marital_status(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
         return
 
 
-_CHILDREN = re.compile(
+_CHILDREN = Phrase(
+    "filho filha filhos filhas filhinho filhinha filhinhos filhinhas enteado enteada enteados enteadas neto neta "
+    "netos netas netinho netinha netinhos netinhas bisneto bisneta bisnetos bisnetas cacula primogenito primogenita "
+    "mae pai avo bisavo crianca criancas bebe bebes guri guris guria pequenos pequenas menino menina meninos meninas "
+    "herdeiro herdeira herdeiros herdeiras gravida gemeos",
     r"\b(?:filh[oa]s?|filhinh[oa]s?|enteados?|enteadas?|netos|netas|neto|netinh[oa]s?|bisnet[oa]s?|cacula"
     r"|primogenit[oa])\b"
     r"|\b(?:e |virou |ser |sendo |como |^|, )(?:mae|pai|avo)(?: |,)(?!de santo|de familia|de deus|de todos"
     r"|d[oae] (?:gente|terra|agua|rua))"
     r"|(?:^|[.!?;,] )(?:mae|pai|avo|bisavo) (?:de|dedicad|amoros|coruja|orgulhos|solteir|presente)"
     r"|\b(?:seus?|suas?) (?:(?:dois|duas|tres|quatro|cinco|proprios|proprias|pequen\w+) )?(?:criancas?|bebes?"
-    r"|guris?|guria|pequenos|meninos|meninas|menino|menina|herdeir\w+)\b"
+    r"|guris?|guria|pequenos|meninos|meninas|menino|menina|herdeir[oa]s?)\b"
     r"|\bcriancas (?:da casa|dele|dela|em casa)\b|\bbebe recem-nascido\b|\b(?:esta|ficou"
-    r"|engravidou e esta) gravida\b|\bos gemeos\b"
-)
-_CHILDREN_WORDS = word_set(
-    "filho filha filhos filhas filhinho filhinha filhinhos filhinhas enteado enteada enteados enteadas neto neta "
-    "netos netas netinho netinha netinhos netinhas bisneto bisneta bisnetos bisnetas cacula primogenito primogenita "
-    "mae pai avo bisavo crianca criancas bebe bebes guri guris guria pequenos pequenas menino menina meninos meninas "
-    "herdeiro herdeira herdeiros gravida gemeos"
+    r"|engravidou e esta) gravida\b|\bos gemeos\b",
 )
 _CHILD_OF = re.compile(
     r" (?:unic[oa] |mais (?:velh|nov)[oa] |cacula )?(?:d[aeo]s?|del[ae]s?|alhei[oa]s?|adotiv[oa]s? da)\b"
@@ -75,10 +72,8 @@ _ARTICLE = re.compile(r"\b(?:d[oa]|[oa]s?|seus?|suas?) $")
 
 def children(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
     """Children or grandchildren of the person: no record has them. Being somebody's child is no finding."""
-    if text.vocabulary.isdisjoint(_CHILDREN_WORDS):
-        return
     whole = text.plain
-    for found in _CHILDREN.finditer(whole):
+    for found in _CHILDREN.finditer(text):
         word = found[0].strip(" ,.;!?")
         if text.is_capital(found.start()) and not text.starts_sentence(found.start()):
             continue  # part of a name: Alencar Filho
@@ -93,15 +88,17 @@ def children(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
         return
 
 
-_SPOUSE = re.compile(
+_SPOUSE = Phrase(
+    "marido maridos esposo esposa conjuge conjuges mulher companheiro companheira parceiro parceira namorado namorada "
+    "noivo noiva amasio amasia quem casou",
     r"\b(?:(?<!ex-)(?<!ex )maridos?|(?<!ex-)(?<!ex )espos[oa]|conjuges?"
     r"|(?:sua|a) mulher (?=com quem|que ama|e os?|do peito|,|\.|dele)|sua mulher"
     r"|(?:o|a|seu|sua|do|da|ao|com o|com a) (?<!ex-)(?:companheir[oa]|parceir[oa])(?! de | do | da (?:trab|igr"
     r"|viag)| ideal| fiel| inseparavel)"
     r"|(?:o|a|seu|sua|do|da|ao|um|uma) (?<!ex-)(?:namorad[oa]|noiv[oa]|amasi[oa])(?! d[ao])"
-    r"|(?:com quem (?:se casou|casou|e casad[oa]|vive ha|divide a vida|mora junto))|\bcasou-se com\b)\b"
+    r"|(?:com quem (?:se casou|casou|e casad[oa]|vive ha|divide a vida|mora junto))|\bcasou-se com\b)\b",
 )
-_SPOUSE_WORDS = openings("marido esposo conjuge mulher companheiro parceiro namorado noivo amasio casou casou-se quem")
+_SPOUSE_SURELY = _SPOUSE.words - {"quem"}
 _LATE = re.compile(
     r"falecid|morreu|saudade|finad|em memoria|perdeu|ja se foi|partiu|luto|quando vivo|viuvez|deixou|lembranca|ex-"
 )
@@ -111,9 +108,11 @@ _OF_OTHERS = re.compile(r" d[aeo]s? (?!quem|sempre|vida|toda|alma)")
 def spouse(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
     """A spouse or partner of somebody who has none; the late one of a widowed person may be remembered."""
     status = given(person, "marital_status")
-    if person.get("in_union") or status == "Casado" or text.openings.isdisjoint(_SPOUSE_WORDS):
+    if person.get("in_union") or status == "Casado":
         return
-    for found in _SPOUSE.finditer(text.plain):
+    if _SPOUSE_SURELY.isdisjoint(text.vocabulary) and "com quem" not in text.plain:
+        return
+    for found in _SPOUSE.finditer(text):
         if _OF_OTHERS.match(text.plain[found.end() : found.end() + 12]):
             continue
         near = text.plain[max(0, found.start() - 40) : found.end() + 60]

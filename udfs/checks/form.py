@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from udfs.checks.phrases import Phrase, Phrases
 from udfs.checks.reasons import Finding, ReasonCode
 from udfs.checks.text import Text, word_set
 
@@ -21,82 +22,128 @@ _MARKDOWN = re.compile(
     re.MULTILINE,
 )
 _FIELD_NAME = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
-_LEFTOVER = re.compile(
-    r"\b(?:(?:como|conforme)(?: foi)? (?:solicitad[oa]|requisitad[oa]|instruid[oa])|(?:como foi"
-    r"|conforme(?: foi)?) pedido)\b"
-    r"|\b(?:de acordo com|segundo|conforme|com base n)[oa]?s? ?(?:[oa]s? )?"
-    r"(?:fichas?|registros?|dados(?: fornecidos| da ficha| do registro)?|instruc(?:ao|oes)|informac(?:ao|oes)"
-    r" fornecidas?|perfil fornecido|esquema)\b"
-    r"|\b(?:dados|informacoes) (?:fornecid|disponibilizad)[oa]s\b"
-    r"|\b(?:a|na|da) ficha (?:nao |tambem )?(?:informa|diz|menciona|traz|indica|mostra|da pessoa|fornecid|acima)"
-    r"|\b(?:pessoa|individuo|dados?) d[ao] (?:ficha|registro)\b|\bregistro (?:nao |tambem )?(?:informa|diz|indica"
-    r"|mostra)"
-    r"|\bsegue(?:m)? (?:abaixo|o (?:texto|json|objeto|retrato)|a (?:persona|resposta|lista|descricao))\b"
-    r"|\baqui (?:esta|vai|estao) (?:o texto|a (?:persona|resposta|lista|descricao)|os textos|as personas)"
-    r"|\b(?:json|prompt|placeholder|lorem ipsum)\b|\bobjeto json\b"
-    r"|\bespero que (?:este|esse|o|isso|ajude|goste|atenda)|\batend[ae] ao (?:pedido|solicitado)\b"
-    r"|\b\d+ caracteres\b|\bcaracteres\b"
-    r"|\bpersona (?:profissional|esportiva|artistica|culinaria|de viagens?|viajante)\b"
-    r"|\b(?:texto|retrato|conteudo) (?:solicitad|pedid|acima|abaixo|anterior|gerad)"
-    r"|\b(?:obs|observacao|nota)(?: \w+)?: (?:a ficha|o (?:texto|registro)|nao (?:ha|foi|consta|informad))"
-    r"|\bnao (?:foi |esta |e )?(?:informad|especificad|fornecid)[oa]s?\b"
-    r"|\b(?:nome completo|primeiro nome|momento de vida|estado civil|onde mora|tipo de trabalho|versao do texto)\s?:"
-    r"|\[(?:nome|cidade|idade|profissao|estado|inserir)[^\]]*\]|\{\w+\}",
-    re.MULTILINE,
+_LEFTOVER = Phrases(
+    (
+        "solicitado solicitada requisitado requisitada instruido instruida",
+        r"\b(?:como|conforme)(?: foi)? (?:solicitad[oa]|requisitad[oa]|instruid[oa])\b",
+    ),
+    ("pedido", r"\b(?:como foi|conforme(?: foi)?) pedido\b"),
+    (
+        "ficha fichas registro registros dados instrucao instrucoes informacao informacoes perfil esquema",
+        r"\b(?:(?:de acordo com|segundo|conforme|com base em)(?: [oa]s?)?|com base n[oa]s?) (?:fichas?|registros?"
+        r"|dados(?: fornecidos| da ficha| do registro)?|instruc(?:ao|oes)|informac(?:ao|oes) fornecidas?"
+        r"|perfil fornecido|esquema)\b",
+    ),
+    ("dados informacoes", r"\b(?:dados|informacoes) (?:fornecid|disponibilizad)[oa]s\b"),
+    (
+        "ficha",
+        r"\b(?:a|na|da) ficha (?:nao |tambem )?(?:informa|diz|menciona|traz|indica|mostra|da pessoa|fornecid|acima)",
+    ),
+    ("ficha registro", r"\b(?:pessoa|individuo|dados?) d[ao] (?:ficha|registro)\b"),
+    ("registro", r"\bregistro (?:nao |tambem )?(?:informa|diz|indica|mostra)"),
+    (
+        "segue seguem",
+        r"\bsegue(?:m)? (?:abaixo|o (?:texto|json|objeto|retrato)|a (?:persona|resposta|lista|descricao))\b",
+    ),
+    (
+        "aqui",
+        r"\baqui (?:esta|vai|estao) (?:o texto|a (?:persona|resposta|lista|descricao)|os textos|as personas)",
+    ),
+    ("json prompt placeholder lorem", r"\b(?:(?:objeto )?json|prompt|placeholder|lorem ipsum)\b"),
+    ("espero", r"\bespero que (?:este|esse|o|isso|ajude|goste|atenda)"),
+    ("atende atenda", r"\batend[ae] ao (?:pedido|solicitado)\b"),
+    ("caracteres", r"\b(?:\d+ )?caracteres\b"),
+    ("persona", r"\bpersona (?:profissional|esportiva|artistica|culinaria|de viagens?|viajante)\b"),
+    ("texto retrato conteudo", r"\b(?:texto|retrato|conteudo) (?:solicitad|pedid|acima|abaixo|anterior|gerad)"),
+    (
+        "obs observacao nota",
+        r"\b(?:obs|observacao|nota)(?: \w+)?: (?:a ficha|o (?:texto|registro)|nao (?:ha|foi|consta|informad))",
+    ),
+    (
+        "informado informada informados informadas especificado especificada especificados especificadas fornecido "
+        "fornecida fornecidos fornecidas",
+        r"\bnao (?:foi |esta |e )?(?:informad|especificad|fornecid)[oa]s?\b",
+    ),
 )
-_LEFTOVER_WORDS = word_set(
-    "solicitado solicitada pedido requisitado requisitada instruido instruida instrucao instrucoes ficha fichas "
-    "registro registros dados informacao informacoes perfil esquema json prompt placeholder lorem espero atenda "
-    "atende caracteres persona personas texto textos retrato conteudo informado informada informados informadas "
-    "especificado especificada fornecido fornecida fornecidos fornecidas abaixo resposta"
+_LABEL = Phrase(
+    "completo primeiro momento civil onde tipo versao",
+    r"\b(?:nome completo|primeiro nome|momento de vida|estado civil|onde mora|tipo de trabalho|versao do texto)\s?:",
 )
-_LABEL_WORDS = frozenset(("nome", "onde", "tipo", "primeiro"))
+_PLACEHOLDER = re.compile(r"\[(?:nome|cidade|idade|profissao|estado|inserir)[^\]]*\]|\{\w+\}")
 _OPENER = re.compile(r"\s*(?:claro|certamente|com certeza|com prazer|perfeito|ok)[!,:]")
-_REFUSAL = re.compile(
-    r"\bmodelo de linguagem\b|\bassistente (?:virtual|de ia|digital)\b"
-    r"|\b(?:sou|como|enquanto) (?:uma? )?(?:ia|inteligencia artificial|chatbot|assistente de (?:ia|inteligencia))\b"
-    r"|\bnao (?:posso|consigo|poderei|me e possivel|estou autorizad[oa] a)(?: \w+)?"
-    r" (?:ajudar|criar|fornecer|escrever|atender|gerar|continuar|descrever|produzir|responder|cumprir|compartilhar)\b"
-    r"|\bnao (?:tenho|possuo) (?:acesso|informacoes|dados|permissao)\b"
-    r"|\b(?:diretrizes|politicas?) de (?:conteudo|uso|seguranca)\b|\bviola(?:ria)? (?:as|a|minhas) (?:diretriz"
-    r"|politica)"
-    r"|\b(?:as an ai|i'?m sorry|i can(?:'|no)?t (?:help|assist|do)|i am unable|language model)\b"
-    r"|^\s*(?:desculpe|sinto muito|lamento|infelizmente)[^.]{0,40}\bnao (?:posso|consigo|sera possivel)\b"
+_REFUSAL = Phrases(
+    ("modelo", r"\bmodelo de linguagem\b"),
+    ("assistente", r"\bassistente (?:virtual|de ia|digital)\b"),
+    (
+        "ia inteligencia chatbot assistente",
+        r"\b(?:sou|como|enquanto) (?:uma? )?(?:ia|inteligencia artificial|chatbot"
+        r"|assistente de (?:ia|inteligencia))\b",
+    ),
+    (
+        "posso consigo poderei possivel autorizado autorizada",
+        r"\bnao (?:posso|consigo|poderei|me e possivel|estou autorizad[oa] a)(?: \w+)?"
+        r" (?:ajudar|criar|fornecer|escrever|atender|gerar|continuar|descrever|produzir|responder|cumprir"
+        r"|compartilhar)\b",
+    ),
+    ("tenho possuo", r"\bnao (?:tenho|possuo) (?:acesso|informacoes|dados|permissao)\b"),
+    ("diretrizes politica politicas", r"\b(?:diretrizes|politicas?) de (?:conteudo|uso|seguranca)\b"),
+    ("viola violaria", r"\bviola(?:ria)? (?:as|a|minhas) (?:diretriz|politica)"),
+    (
+        "an sorry can cant cannot unable language",
+        r"\b(?:as an ai|i'?m sorry|i can(?:'|no)?t (?:help|assist|do)|i am unable|language model)\b",
+    ),
+    (
+        "posso consigo possivel",
+        r"^\s*(?:desculpe|sinto muito|lamento|infelizmente)[^.]{0,40}\bnao (?:posso|consigo|sera possivel)\b",
+    ),
 )
-_REFUSAL_WORDS = word_set(
-    "modelo assistente ia inteligencia chatbot posso consigo poderei possivel autorizado autorizada tenho possuo "
-    "diretrizes politica politicas viola violaria sorry can cant cannot unable language"
+_CODE_BOOK = Phrases(
+    ("incompleto", r"\bmedio completo e superior incompleto\b|\bfundamental completo e medio incompleto\b"),
+    ("instrucao", r"\bsem instrucao(?: e fundamental)?\b|\bnivel de instrucao\b"),
+    ("posicao", r"\bposicao na ocupacao\b"),
+    ("situacao", r"\bsituacao d[oe] domicilio\b"),
+    ("condicao", r"\bcondicao (?:na|de) (?:ocupacao|atividade)\b"),
+    ("forca", r"\b(?:fora da )?forca de trabalho\b"),
+    (
+        "desocupado desocupada desocupados desocupadas ocupado ocupada",
+        r"\bdesocupad[oa]s?\b(?! d)|\bnao ocupad[oa]\b",
+    ),
+    ("elementar elementares", r"\bocupacao elementar\b|\bocupacoes elementares\b"),
+    (
+        "servicos apoio qualificado",
+        r"\btrabalhador (?:dos servicos, vendedor|de apoio administrativo|qualificado d|qualificado, operario)",
+    ),
+    (
+        "intelectual nivel",
+        r"\bprofissional das ciencias ou intelectual\b|\b(?:tecnico ou )?profissional de nivel medio\b",
+    ),
+    ("operador", r"\boperador de instalac"),
+    ("armadas", r"\bmembro das forcas armadas\b"),
+    ("carteira", r"\b(?:privado|domestico|publico) (?:com|sem) carteira\b"),
+    ("estatutario auxiliar", r"\bmilitar ou estatutario\b|\bfamiliar auxiliar\b"),
+    ("raca", r"\bcor ou raca\b"),
+    (
+        "autodeclara autodeclaram autodeclarou autodeclarado autodeclarada autodeclarados autodeclaradas",
+        r"\bautodeclar(?:a|am|ou|ad[oa]s?)\b",
+    ),
+    ("grupo", r"\bgrupo (?:ocupacional|de ocupacao)\b"),
+    ("etaria", r"\bfaixa etaria\b"),
+    (
+        "pnad pnadc ibge cbo rais caged escore escores percentil score five",
+        r"\b(?:pnad|pnadc|ibge|cbo|rais|caged|escore|escores|percentil|t-score|big five)\b",
+    ),
+    (
+        "neuroticismo conscienciosidade amabilidade agradabilidade extroversao extraversao abertura",
+        r"\b(?:neuroticismo|conscienciosidade|amabilidade|agradabilidade|extroversao|extraversao"
+        r"|abertura a experiencia)\b",
+    ),
+    ("sexo", r"\bsexo (?:feminino|masculino)\b"),
+    ("zona", r"\bzona (?:urbana)\b"),
 )
-_CODE_BOOK = re.compile(
-    r"\bmedio completo e superior incompleto\b|\bfundamental completo e medio incompleto\b"
-    r"|\bsem instrucao(?: e fundamental)?\b|\bnivel de instrucao\b|\bposicao na ocupacao\b"
-    r"|\bsituacao d[oe] domicilio\b"
-    r"|\bcondicao (?:na|de) (?:ocupacao|atividade)\b|\bfora da forca de trabalho\b|\bforca de trabalho\b"
-    r"|\bdesocupad[oa]s?\b(?! d)|\bnao ocupad[oa]\b|\bocupacao elementar\b|\bocupacoes elementares\b"
-    r"|\btrabalhador (?:dos servicos, vendedor|de apoio administrativo|qualificado d|qualificado, operario)"
-    r"|\bprofissional das ciencias ou intelectual\b|\btecnico ou profissional de nivel medio\b"
-    r"|\bprofissional de nivel medio\b|\boperador de instalac|\bmembro das forcas armadas\b"
-    r"|\b(?:privado|domestico|publico) (?:com|sem) carteira\b|\bmilitar ou estatutario\b|\bfamiliar auxiliar\b"
-    r"|\bcor ou raca\b|\bautodeclarad|\bgrupo (?:ocupacional|de ocupacao)\b|\bfaixa etaria\b"
-    r"|\b(?:pnad|pnadc|ibge|cbo|rais|caged|escore|escores|percentil|t-score|big five)\b"
-    r"|\b(?:neuroticismo|conscienciosidade|amabilidade|agradabilidade|extroversao|extraversao"
-    r"|abertura a experiencia)\b"
-    r"|\bsexo (?:feminino|masculino)\b|\bzona (?:urbana)\b"
-)
-_CODE_BOOK_WORDS = word_set(
-    "incompleto instrucao posicao domicilio condicao forca desocupado desocupada desocupados desocupadas ocupado "
-    "ocupada elementar elementares apoio servicos qualificado intelectual nivel instalacao armadas carteira "
-    "estatutario auxiliar raca autodeclarado autodeclarada grupo etaria pnad pnadc ibge cbo rais caged escore escores "
-    "percentil score five neuroticismo conscienciosidade amabilidade agradabilidade extroversao extraversao abertura "
-    "sexo urbana"
-)
+_OPEN_WORDS = word_set("o a os as de da do das dos e com para em no na por pelo pela mas ou")
 _TAIL = 40  # characters that show how a text ends
 _SENTENCE_END = re.compile(r"[.!?][\"'”’»)\]]*$|[\"”»][.!?]?$")
-_OPEN_END = re.compile(
-    r"(?:\.\.\.|…)[\"'”’»)]*$"
-    r"|(?<![\w-])(?:o|a|os|as|de|da|do|das|dos|e|com|para|em|no|na|por|pelo|pela|mas|ou)[.!?]$",
-    re.IGNORECASE,
-)
+_OPEN_END = re.compile(rf"(?:\.\.\.|…)[\"'”’»)]*$|(?<![\w-])(?:{'|'.join(sorted(_OPEN_WORDS))})[.!?]$", re.IGNORECASE)
 _LONGEST_PHRASE = 8
 _RUN = re.compile(r"(\w)\1{5,}")
 _MARKUP_CHARACTERS = re.compile(r"[*_`#>|\[\]•\n{}<]")
@@ -110,33 +157,40 @@ def check(text: Text, *, is_item: bool, max_repeats: int) -> Iterator[Finding]:
         max_repeats: A word may stand so many times in a row, a phrase once less.
     """
     raw, plain = text.raw, text.plain
-    if any(word in raw for word in _HARMONY_WORDS) and (found := _HARMONY.search(raw)) is not None:
+    if any(map(raw.__contains__, _HARMONY_WORDS)) and (found := _HARMONY.search(raw)) is not None:
         yield Finding(ReasonCode.HARMONY_MARKER, found[0])
     if _MARKUP_CHARACTERS.search(raw) is not None or raw.lstrip()[:1] in "-–0123456789":
         if (found := _MARKDOWN.search(raw)) is not None:
             yield Finding(ReasonCode.MARKDOWN, found[0].strip())
         if (found := _FIELD_NAME.search(plain)) is not None:
             yield Finding(ReasonCode.PROMPT_LEFTOVER, found[0])
-    is_labelled = ":" in plain and not text.vocabulary.isdisjoint(_LABEL_WORDS)
-    if found := _OPENER.match(plain):
+    if found := _OPENER.match(plain) or _leftover(text):
         yield Finding(ReasonCode.PROMPT_LEFTOVER, found[0].strip())
-    elif is_labelled or "[" in plain or "{" in plain or not text.vocabulary.isdisjoint(_LEFTOVER_WORDS):
-        yield from _found(_LEFTOVER, plain, ReasonCode.PROMPT_LEFTOVER)
-    if not text.vocabulary.isdisjoint(_REFUSAL_WORDS):
-        yield from _found(_REFUSAL, plain, ReasonCode.REFUSAL)
-    if not text.vocabulary.isdisjoint(_CODE_BOOK_WORDS):
-        yield from _found(_CODE_BOOK, plain, ReasonCode.CODE_BOOK_WORDS)
-    if not is_item:
-        end = raw.rstrip()[-_TAIL:]
-        if not _SENTENCE_END.search(end) or _OPEN_END.search(end):
-            yield Finding(ReasonCode.TEXT_CUT, end)
+    if found := _REFUSAL.search(text):
+        yield Finding(ReasonCode.REFUSAL, found[0].strip())
+    if found := _CODE_BOOK.search(text):
+        yield Finding(ReasonCode.CODE_BOOK_WORDS, found[0].strip())
+    if not is_item and _is_cut(text):
+        yield Finding(ReasonCode.TEXT_CUT, raw.rstrip()[-_TAIL:])
     if repeated := loop(text, max_repeats):
         yield Finding(ReasonCode.LOOP, repeated)
 
 
-def _found(pattern: re.Pattern[str], plain: str, reason: ReasonCode) -> Iterator[Finding]:
-    if (found := pattern.search(plain)) is not None:
-        yield Finding(reason, found[0].strip())
+def _leftover(text: Text) -> re.Match[str] | None:
+    found = [_LEFTOVER.search(text)]
+    if ":" in text.plain:
+        found.append(_LABEL.search(text))
+    if "[" in text.plain or "{" in text.plain:
+        found.append(_PLACEHOLDER.search(text.plain))
+    return min(filter(None, found), key=re.Match.start, default=None)
+
+
+def _is_cut(text: Text) -> bool:
+    end = text.raw.rstrip()[-_TAIL:]
+    if not _SENTENCE_END.search(end):
+        return True
+    may_be_open = ".." in end or "…" in end or not text.words or text.words[-1] in _OPEN_WORDS
+    return may_be_open and _OPEN_END.search(end) is not None
 
 
 @lru_cache(maxsize=65536)
@@ -146,10 +200,9 @@ def _is_run(word: str) -> bool:
 
 def loop(text: Text, max_repeats: int) -> str:
     """The words that stand too often in a row, or the sentence said twice; empty if none."""
-    for word in text.vocabulary:
-        if _is_run(word):
-            return word[:20]
     words = text.words
+    if any(map(_is_run, text.vocabulary)):
+        return next(filter(_is_run, words))[:20]
     triples = set(zip(words, words[1:], words[2:], strict=False))
     # Whatever is said so often in a row says three words of it again.
     for period in range(1, _LONGEST_PHRASE + 1) if len(triples) < len(words) - 2 else ():

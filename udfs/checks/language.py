@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
+from udfs.checks.phrases import Phrases
 from udfs.checks.reasons import Finding, ReasonCode
 from udfs.checks.text import Text, word_set
 
@@ -33,21 +34,37 @@ _PORTUGAL_WORDS = word_set(
     "actualmente directora director arquitecto arquitecta electricidade exacto objectivo objectivos colectivo "
     "reformado reformada peugas biberao miudagem alcunha esferografica"
 )
-_PORTUGAL = re.compile(
-    r"\b(?:esta|estao|estava|estavam|anda|andam|andava|fica|ficam)"
-    r"(?: sempre| agora| muitas vezes| ainda)? a (?!par\b|ser\b)(?!lugar|mulher|qualquer|colher|altar|mar\b"
-    r"|ar\b|bar\b|lar\b)\w+[aei]r(?:-(?:se|lhe|o|a))?\b(?! livre)"
-    r"|\b(?:passa|passam|passava|gasta) (?:as|os|a|o)s? (?:noites?|tardes?|manhas?|dias?|horas?|tempo"
-    r"|vida)s? a \w+r\b"
-    r"|\be a (?:ouvir|ver|ler|desenhar|escrever|contar|cantar|conversar|rir|olhar|trabalhar)\b"
-    r"|\bpequeno[- ]almoco\b|\bcasas? de banho\b|\bguarda-redes\b|\b(?:um|uns|os?|de|comer) gelados?\b(?! e\b)"
-    r"|\bempregad[oa]s? de mesa\b|\bsumo de\b|\bfato de (?:treino|banho)\b|\bde facto\b|\bbilhete de identidade\b"
-    r"|\bautocarav|\bmal dispost[oa]\b|\ba pe coxinho\b"
+_PORTUGAL = Phrases(
+    (
+        "esta estao estava estavam anda andam andava fica ficam",
+        r"\b(?:esta|estao|estava|estavam|anda|andam|andava|fica|ficam)"
+        r"(?: sempre| agora| muitas vezes| ainda)? a (?!par\b|ser\b)(?!lugar|mulher|qualquer|colher|altar|mar\b"
+        r"|ar\b|bar\b|lar\b)\w+[aei]r(?:-(?:se|lhe|o|a))?\b(?! livre)",
+    ),
+    (
+        "passa passam passava gasta",
+        r"\b(?:passa|passam|passava|gasta) (?:as|os|a|o)s? (?:noites?|tardes?|manhas?|dias?|horas?|tempo"
+        r"|vida)s? a \w+r\b",
+    ),
+    (
+        "ouvir ver ler desenhar escrever contar cantar conversar rir olhar trabalhar",
+        r"\be a (?:ouvir|ver|ler|desenhar|escrever|contar|cantar|conversar|rir|olhar|trabalhar)\b",
+    ),
 )
-_PORTUGAL_SIGNS = word_set(
-    "esta estao estava estavam anda andam andava fica ficam passa passam passava gasta ouvir ver ler desenhar "
-    "escrever contar cantar conversar rir olhar trabalhar almoco banho redes gelado gelados empregado empregada "
-    "empregados empregadas sumo facto bilhete disposto disposta coxinho"
+# Without `a` before an infinitive none of these is said.
+_A_INFINITIVE = re.compile(r" a \w+r\b")
+_PORTUGAL_THINGS = Phrases(
+    ("almoco", r"\bpequeno[- ]almoco\b"),
+    ("banho treino", r"\bcasas? de banho\b|\bfato de (?:treino|banho)\b"),
+    ("redes", r"\bguarda-redes\b"),
+    ("gelado gelados", r"\b(?:um|uns|os?|de|comer) gelados?\b(?! e\b)"),
+    ("empregado empregada empregados empregadas", r"\bempregad[oa]s? de mesa\b"),
+    ("sumo", r"\bsumo de\b"),
+    ("facto", r"\bde facto\b"),
+    ("bilhete", r"\bbilhete de identidade\b"),
+    ("autocaravana autocaravanas", r"\bautocaravanas?\b"),
+    ("disposto disposta", r"\bmal dispost[oa]\b"),
+    ("coxinho", r"\ba pe coxinho\b"),
 )
 _EQUIPA_VERB = re.compile(r"\b(?:se|que|quem|ele|ela) equipa\b")
 # Where Brazil writes ô and ê, Portugal writes ó and é.
@@ -56,7 +73,7 @@ _PORTUGAL_ACCENTS = re.compile(
     r"sinónim|anónim|crónic|eletrónic|electrónic|harmónic|cómod[oa]|bónus|tónic|irónic|polémic|cénic|higiénic|"
     r"oxigénio|milénio|convénio)"
 )
-_ACCENTED = frozenset(stem[:5] for stem in re.findall(r"[^\W\d_]{5,}", _PORTUGAL_ACCENTS.pattern))
+_ACCENT_OF_PORTUGAL = re.compile(r"[óé][mn]\w|bebé")  # in all of them
 
 
 @lru_cache(maxsize=1)
@@ -80,17 +97,11 @@ _OWN_WORDS = word_set(
 # Beside these, words that show Portuguese in a text half English.
 _SHARED_WORDS = word_set("e o os de que se só mais todo todos toda cada")
 # With so many of them the classifier, which costs most of the time, need not be asked.
-_PLAINLY_OWN, _PLAINLY_OWN_SHARE = 3, 0.08
+_PLAINLY_OWN, _PLAINLY_OWN_SHARE = 3, 0.05
 # Letters that words of Portuguese seldom have.
 _FOREIGN = re.compile(r"[kwyñ]|ing\b|cion|th|ll|oo|ee|sh|ous\b|ies\b|ie\b")
 _FEWEST_ENGLISH = 3
 _FEWEST_IBERIAN = 2
-
-
-def _own_words(words: list[str]) -> tuple[int, int]:
-    """Words that are Portuguese only, and those together with words that Spanish has too."""
-    own = sum(map(_OWN_WORDS.__contains__, words))
-    return own, own + sum(map(_SHARED_WORDS.__contains__, words))
 
 
 def check(text: Text, *, is_item: bool, min_portuguese: float, max_english_share: float) -> Iterator[Finding]:
@@ -103,13 +114,14 @@ def check(text: Text, *, is_item: bool, min_portuguese: float, max_english_share
         max_english_share: Most English function words among the words.
     """
     words = text.words
-    english = [word for word in words if word in ENGLISH]
-    written = text.raw.lower().split()
-    own, iberian = _own_words(written)
+    english = [] if text.vocabulary.isdisjoint(ENGLISH) else [word for word in words if word in ENGLISH]
+    lower = text.raw.lower()
+    written = lower.split()
+    own = sum(map(_OWN_WORDS.__contains__, written))
     if (
         len(set(english)) >= _FEWEST_ENGLISH
         and len(english) > max_english_share * len(words)
-        and iberian >= _FEWEST_IBERIAN
+        and own + sum(map(_SHARED_WORDS.__contains__, written)) >= _FEWEST_IBERIAN
     ):
         yield Finding(ReasonCode.ENGLISH_WORDS, " ".join(dict.fromkeys(english))[:60])
     elif len(words) < _FEWEST_WORDS:
@@ -120,17 +132,17 @@ def check(text: Text, *, is_item: bool, min_portuguese: float, max_english_share
             yield Finding(ReasonCode.NOT_PORTUGUESE, text.raw[:60])
     elif (own < _PLAINLY_OWN or own < _PLAINLY_OWN_SHARE * len(words)) and portuguese_share(text.raw) < min_portuguese:
         yield Finding(ReasonCode.NOT_PORTUGUESE, text.raw[:60])
-    if found := _of_portugal(text, written):
+    if found := _of_portugal(text, lower):
         yield Finding(ReasonCode.PORTUGUESE_OF_PORTUGAL, found)
 
 
-def _of_portugal(text: Text, written: list[str]) -> str:
+def _of_portugal(text: Text, lower: str) -> str:
     words = text.vocabulary & _PORTUGAL_WORDS
     if words and words <= {"equipa", "equipas"} and _EQUIPA_VERB.search(text.plain):
         words = frozenset()
     if words:
         return ", ".join(sorted(words))
-    found = None if text.vocabulary.isdisjoint(_PORTUGAL_SIGNS) else _PORTUGAL.search(text.plain)
-    if not found and not _ACCENTED.isdisjoint([word[:5] for word in written]):
-        found = _PORTUGAL_ACCENTS.search(text.raw.lower())
+    found = _PORTUGAL_THINGS.search(text) or (_PORTUGAL.search(text) if _A_INFINITIVE.search(text.plain) else None)
+    if not found and _ACCENT_OF_PORTUGAL.search(lower):
+        found = _PORTUGAL_ACCENTS.search(lower)
     return found[0] if found else ""

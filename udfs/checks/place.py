@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from udfs.checks.phrases import Phrase
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import Text, given, openings, plain, value_of, word_set
+from udfs.checks.text import Text, given, plain, value_of, word_set
 
 STATES = MappingProxyType(
     {
@@ -44,19 +45,21 @@ STATES = MappingProxyType(
 _CODE_OF = {plain(name): uf for uf, name in STATES.items()}
 _STATE_NAMES = "|".join(sorted((re.escape(name) for name in STATES.values()), key=len, reverse=True))
 _NAME = r"[A-ZÀ-Ý][\wÀ-ÿ'’-]+(?:\s(?:d[aeo]s?\s|d['’]|e\s)?[A-ZÀ-Ý][\wÀ-ÿ'’-]+)*"
-_RESIDENCE = re.compile(
+_RESIDENCE = Phrase(
+    "mora morador moradora morando vive vivendo reside residente radicado radicada instalado instalada habitante",
     r"\b(?:[Mm]ora(?:dora?|ndo)?|[Vv]ive|[Vv]ivendo|[Rr]eside(?:nte)?|[Rr]adicad[oa]|[Ii]nstalad[oa]"
     r"|[Nn]asceu e vive|[Hh]abitante)"
     rf"(?:\s(?:há|faz|desde|até|hoje|sempre|sozinh[oa]|bem|longe|perto|com|\d+|\w+ anos|atualmente|ainda"
     rf"|aqui)){{0,3}}"
     rf",?\s(?:em|no|na|de|do|da)\s(?:interior d[eoa]s?\s|cidade de\s|município de\s|capital,?\s"
-    rf"|litoral d[eoa]\s)?({_NAME})"
+    rf"|litoral d[eoa]\s)?({_NAME})",
+    is_written=True,
 )
 _CITY = re.compile(
     rf"\b[Ee]m sua cidade,\s({_NAME})|\b(?:sua|a) cidade(?: natal)?,\s({_NAME}),|({_NAME}),\s(?:cidade\s)?(?:onde"
-    rf"|em que)\s(?:mora|vive|reside|nasceu e vive)"
-    rf"|\bna cidade de\s({_NAME}),?\s(?:onde|em que)\s(?:mora|vive)|\b(?:uma|um)\s\w+ de\s({_NAME}),\sonde (?:mora"
-    rf"|vive)"
+    rf"|em que)\s(?:mora|vive|reside|nasceu e vive)\b"
+    rf"|\bna cidade de\s({_NAME}),?\s(?:onde|em que)\s(?:mora|vive)\b|\b(?:uma|um)\s\w+ de\s({_NAME}),\sonde (?:mora"
+    rf"|vive)\b"
 )
 _ROLE = re.compile(
     r"(?:^|[.!?;,]\s|\bé\s(?:uma?\s)?)([A-ZÀ-Ýa-zà-ÿ][\wÀ-ÿ-]+)(?:\s[a-zà-ÿ-]+){0,3}?\s(?:em|de)\s(" + _NAME + ")"
@@ -80,8 +83,9 @@ _STAGES = ("estudante", "aposentad", "merec", "dona de casa", "morador")
 
 _STATE_AFTER = re.compile(rf"([^.;!?]{{0,45}}?)\b({_STATE_NAMES})(?!\w)")
 _CODE_AFTER = re.compile(r"\s?(?:\(|/|-|–|,)\s?([A-Z]{2})\b")
-_RESIDENCE_WORDS = openings("mora vive vivendo reside radicado instalado nasceu habitante")
-_CITY_WORDS = frozenset(("cidade", "onde"))
+# One of these is in whatever _CITY finds.
+_CITY_NAMED = Phrase("cidade", r"cidade(?:\snatal)?,\s")
+_WHERE = Phrase("mora vive reside nasceu", r"(?:onde|em que)\s(?:mora|vive|reside|nasceu)\b")
 
 
 def check(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
@@ -91,9 +95,9 @@ def check(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
     if not municipality:
         return
     raw = text.raw
-    own = {value_of(person, "municipality_name"), value_of(person, "state_name")} | _REGIONS
     for claimed in _claimed_places(text, person):
         name = plain(claimed)
+        own = (value_of(person, "municipality_name"), value_of(person, "state_name"), *_REGIONS)
         if any(name.startswith(f"{one} ") or one.startswith(f"{name} ") or one.endswith(name) for one in own):
             continue
         if name.split(" ")[0] in _NOT_A_PLACE or name.split(" ")[0] == value_of(person, "first_name").split(" ")[0]:
@@ -120,15 +124,14 @@ def check(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _claimed_places(text: Text, person: Mapping[str, Any]) -> Iterator[str]:
-    if not text.openings.isdisjoint(_RESIDENCE_WORDS):
-        for found in _RESIDENCE.finditer(text.raw):
-            yield found[1]
-    if not text.vocabulary.isdisjoint(_CITY_WORDS) or "em que" in text.plain:
+    for found in _RESIDENCE.finditer(text):
+        yield found[1]
+    if _CITY_NAMED.search(text) or _WHERE.search(text):
         for found in _CITY.finditer(text.raw):
             yield next(group for group in found.groups() if group)
     title = value_of(person, "occupation_title").split(" ")[0][:6]
     roles = (*_STAGES, title) if len(title) >= 5 else _STAGES
-    if any(role in text.plain for role in roles):
+    if any(map(text.plain.__contains__, roles)):
         for found in _ROLE.finditer(text.raw):
             if plain(found[1]).startswith(roles):
                 yield found[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from udfs.checks.phrases import Phrase
 from udfs.checks.reasons import Finding, ReasonCode
 from udfs.checks.text import Text
 
@@ -31,28 +32,31 @@ _ELECTRONIC = re.compile(
     re.IGNORECASE,
 )
 _MONTH = "janeiro|fevereiro|mar[cç]o|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro"
-_STREET = re.compile(
+_STREET = Phrase(
+    "rua r avenida av travessa alameda praca rodovia estrada largo viela ladeira",
     r"\b(?:[Rr]ua|R\.|[Aa]venida|[Aa]v\.?|[Tt]ravessa|[Aa]lameda|[Pp]raça|[Rr]odovia|[Ee]strada|[Ll]argo|[Vv]iela"
     r"|[Ll]adeira)"
     r"\s+(?:d[aeo]s?\s+)?[A-ZÀ-Ý0-9][\w'-]*(?:\s+(?:d[aeo]s?\s+|e\s+)?[A-ZÀ-Ý0-9][\w'-]*){0,6}?"
     rf"\s*(?:,|-|–)?\s*(?:n\.?\s?[º°o]?\.?\s*|número\s+|num\.\s*)?(?<![\d-])\d{{1,5}}\b(?!\s+de\s+(?:{_MONTH}))"
-    r"(?!\s*(?:anos|vezes|dias|horas|h\b|km|minutos|metros|pessoas))"
+    r"(?!\s*(?:anos|vezes|dias|horas|h\b|km|minutos|metros|pessoas))",
+    is_written=True,
 )
-_UNIT = re.compile(
+_UNIT = Phrase(
+    "casa apto apt apartamento quadra lote bloco sala conjunto rua avenida travessa alameda praca estrada",
     r"\b(?:casa|apto\.?|apt\.?|apartamento|quadra|lote|bloco|sala|conjunto)\s(?:n[.º°o]{0,2}\s?)?\d{1,5}\b"
     r"(?!\s*(?:anos|vezes|dias|horas|h\b|km|minutos|metros|pessoas))"
-    r"|\b(?:rua|avenida|travessa|alameda|praca|estrada)\b[^.;!?]{0,40}\b(?:n[.º°]{1,2}|numero)\s?\d{1,5}\b"
+    r"|\b(?:rua|avenida|travessa|alameda|praca|estrada)\b[^.;!?]{0,40}\b(?:n[.º°]{1,2}|numero)\s?\d{1,5}\b",
 )
 
 
 def check(text: Text) -> Iterator[Finding]:
     """Findings in one text; a text without digits, @ or a web address costs one look."""
     raw = text.raw
-    if any(sign in text.plain for sign in _ELECTRONIC_SIGNS) and (found := _ELECTRONIC.search(raw)):
+    if any(map(text.plain.__contains__, _ELECTRONIC_SIGNS)) and (found := _ELECTRONIC.search(raw)):
         yield Finding(ReasonCode.ELECTRONIC_ADDRESS, found[0])
-    if not _DIGITS.search(raw):
+    if not text.has_digits:
         return
-    if found := _STREET.search(raw) or _UNIT.search(text.plain):
+    if found := _STREET.search(text) or _UNIT.search(text):
         yield Finding(ReasonCode.STREET_NUMBER, found[0])
     if len(_DIGITS.findall(raw)) < _FEWEST_DIGITS:
         return

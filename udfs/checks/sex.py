@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from udfs.checks import work
+from udfs.checks.phrases import Phrase
 from udfs.checks.reasons import Finding, ReasonCode
 from udfs.checks.text import NAME, Text, given, is_of_other, plain, word_list, word_set
 
@@ -43,8 +44,7 @@ _ADJECTIVES_OF_OTHER = {
     "F": frozenset(stem.rpartition("-")[2] + "o" for stem in _GENDERED),
     "M": frozenset(stem.rpartition("-")[2] + "a" for stem in _GENDERED),
 }
-_OWN = re.compile(r"\bel(?:e (?:mesmo|proprio)|(a) (?:mesma|propria))\b")
-_SELF = frozenset(("mesmo", "mesma", "proprio", "propria"))
+_OWN = Phrase("mesmo mesma proprio propria", r"el(?<!\wel)(?:e (?:mesmo|proprio)|(a) (?:mesma|propria))\b")
 _MEN = "homem|rapaz|senhor|moco|menino|garoto|cavalheiro|cidadao|pai|marido|avo|viuvo|solteirao"
 _WOMEN = "mulher|moca|senhora|menina|garota|dona de casa|mae|esposa|viuva|cidada|solteirona"
 _DOERS = word_set("trabalhador torcedor leitor sonhador conversador falador jogador vendedor morador servidor sofredor")
@@ -98,6 +98,7 @@ def _noun_patterns(sex: str) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(p) for p in (*patterns, subject))
 
 
+@lru_cache(maxsize=8192)
 def _other_gender(title: str, sex: str) -> str:
     """The first word of a title in the other gender; empty where the word has one form, or is none of a person."""
     word = plain(title).split(" ")[0] if title else ""
@@ -138,7 +139,7 @@ def check(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
             if next(group for group in found.groups() if group) != ending:
                 yield Finding(ReasonCode.WRONG_SEX, found[0].strip(" .,;"))
                 return
-    for found in _OWN.finditer(whole) if not text.vocabulary.isdisjoint(_SELF) else ():
+    for found in _OWN.finditer(text):
         if (found[1] == "a") != (of == "F"):
             yield Finding(ReasonCode.WRONG_SEX, found[0])
             return

@@ -1,4 +1,4 @@
-"""Whether a text gives the person another occupation or stage of life than the record.
+"""Whether a text gives the person another occupation than the record.
 
 A claim is a name of an occupation where a text says what the person is ("trabalha como", "Maria é", at the start of a
 sentence before a comma). It contradicts if it belongs to another family of occupations than the title of the record
@@ -15,8 +15,9 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
+from udfs.checks.phrases import Phrase
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import NAME, Text, fold, given, openings, plain, word_set
+from udfs.checks.text import NAME, Text, fold, given, plain, word_set
 
 _MAJOR_GROUPS = MappingProxyType(
     {
@@ -48,17 +49,19 @@ _NO_CLAIM_AFTER = re.compile(
     r"| improvisad"
     r"| nas horas (?:vagas|livres)| frustrad| aposentad| da (?:familia|casa|igreja|turma|rua))"
 )
-_PAST = re.compile(
-    r"\b(?:foi|era|tinha sido|trabalhou (?:\w+ ){0,5}?(?:como|de)|atuou (?:\w+ ){0,3}?como|aposentou(?:-se)? como|"
-    r"aposentad[oa] como|ex-|antig[oa] |por decadas,? )\s?(?:uma? )?((?:[\w-]+ ?){1,5})"
+_PAST = Phrase(
+    "foi era sido trabalhou atuou aposentou aposentado aposentada ex antigo antiga decadas",
+    r"\b(?:(?:foi|era|tinha sido|trabalhou (?:\w+ ){0,5}?(?:como|de)|atuou (?:\w+ ){0,3}?como|aposentou(?:-se)? como|"
+    r"aposentad[oa] como|antig[oa]|por decadas,?) |ex-)(?:uma? )?((?:[\w-]+ ?){1,5})",
 )
-_WORKS_AS = re.compile(
+_WORKS_AS = Phrase(
+    "trabalha atua trabalhando atuando ganha ganhando servico emprego carreira profissao rotina",
     r"\b(?<!nao )(?:trabalha|atua|trabalhando|atuando|ganha a vida|ganhando a vida|no servico|emprego|carreira"
     r"|profissao|rotina) "
-    r"(?:de § |\w+ )?(?:como|de) (?:uma? )?((?:[\w-]+ ?){1,5})"
+    r"(?:de § |\w+ )?(?:como|de) (?:uma? )?((?:[\w-]+ ?){1,5})",
 )
-_EXERCISES = re.compile(
-    r"\bexerce a (medicina|advocacia|enfermagem|odontologia|psicologia|engenharia|arquitetura|docencia)\b"
+_EXERCISES = Phrase(
+    "exerce", r"\bexerce a (medicina|advocacia|enfermagem|odontologia|psicologia|engenharia|arquitetura|docencia)\b"
 )
 _EXERCISED = {
     "medicina": "medico",
@@ -70,7 +73,7 @@ _EXERCISED = {
     "arquitetura": "arquiteto",
     "docencia": "professor",
 }
-_SPECIALIST = re.compile(r"\bespeciali(?:sta|zad[oa]) em (\w+)(?: (\w+))?")
+_SPECIALIST = Phrase("especialista especializado especializada", r"\bespeciali(?:sta|zad[oa]) em (\w+)(?: (\w+))?")
 _MEDICINE = re.compile(
     r"(?:dermato|cardio|neuro|onco|gineco|uro|radio|endocrino|oftalmo|nefro|reumato|gastroentero|pneumo"
     r"|anestesio)logia"
@@ -232,6 +235,12 @@ _TITLE_STEMS: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 
 
+@lru_cache(maxsize=8192)
+def _stems(title: str) -> frozenset[str]:
+    return frozenset(word[:6] for word in fold(title).split() if len(word) >= 5)
+
+
+@lru_cache(maxsize=64)
 def _group_of(label: str) -> str:
     return next((group for start, group in _MAJOR_GROUPS.items() if label.startswith(start)), "")
 
@@ -244,11 +253,9 @@ def occupation(text: Text, field: str, person: Mapping[str, Any]) -> Iterator[Fi
         # Somebody of whom no occupation is known: only the present is contradicted, by `stage`.
         return
     tastes = _TASTES.get(field, frozenset())
-    claims = list(_claims(text.told_of(person), with_past=not title))
     group = _group_of(given(person, "occupation_group")) if title else ""
     known = families_of_title(title or former)
-    stems = {word[:6] for word in fold(title or former).split() if len(word) >= 5}
-    for words, evidence, is_strong in claims:
+    for words, evidence, is_strong in _claims(text, text.told_of(person), with_past=not title):
         name, meant = named(words)
         if name in _ALSO_OTHER_WORDS and not is_strong and not evidence.endswith(("uma " + words, "um " + words)):
             continue
@@ -257,7 +264,7 @@ def occupation(text: Text, field: str, person: Mapping[str, Any]) -> Iterator[Fi
         of = {family for family, _ in meant}
         if of & known or (of & tastes and not is_strong):
             continue
-        if name.split(" ")[0][:6] in stems:
+        if name.split(" ")[0][:6] in _stems(title or former):
             continue
         if not known and (not group or group in {major for _, major in meant}):
             continue
@@ -265,120 +272,23 @@ def occupation(text: Text, field: str, person: Mapping[str, Any]) -> Iterator[Fi
         return
 
 
-def _claims(whole: str, *, with_past: bool) -> Iterator[tuple[str, str, bool]]:
+def _claims(text: Text, told: str, *, with_past: bool) -> Iterator[tuple[str, str, bool]]:
     """Plain words that follow where an occupation would be named, what shows it, and whether the work is said."""
-    for found in _WORKS_AS.finditer(whole):
+    for found in _WORKS_AS.finditer(text, told):
         yield found[1], found[0].strip()[:60], True
-    for found in _SPECIALIST.finditer(whole) if "especiali" in whole else ():
+    for found in _SPECIALIST.finditer(text, told):
         if _MEDICINE.fullmatch(found[1]):
             yield "medico", found[0], True
         elif found[1] == "direito":
             yield "advogado", found[0], True
-    for found in _EXERCISES.finditer(whole) if "exerce" in whole else ():
+    for found in _EXERCISES.finditer(text, told):
         yield _EXERCISED[found[1]], found[0], True
     if with_past:
-        for found in _PAST.finditer(whole):
+        for found in _PAST.finditer(text, told):
             yield found[1], found[0].strip()[:60], True
-    first = _FIRST_SUBJECT.match(whole)
-    for found in (*([first] if first else ()), *chain.from_iterable(p.finditer(whole) for p in _SUBJECTS)):
-        rest = whole[found.end() : found.end() + 60]
+    first = _FIRST_SUBJECT.match(told)
+    for found in (*([first] if first else ()), *chain.from_iterable(p.finditer(told) for p in _SUBJECTS)):
+        rest = told[found.end() : found.end() + 60]
         if rest.partition(" ")[0].rstrip(".,;:!?)") in _first_words():
             rest = _PUNCTUATION.split(rest)[0].rstrip()
             yield rest, (found[0] + rest).strip()[:60], False
-
-
-_FUTURE = re.compile(r"quando|um dia|sonha|quer|pretende|pensa em|antes de|espera|planeja|para|ate|vai|falta")
-_RETIRED = re.compile(
-    r"(?:^|[.!?;] |, |\b(?:e|esta|ja|agora|hoje|vive|como|por|bem|e uma?) )(?:recem-?\s?)?aposentad[oa]\b"
-    r"|\bgoza (?:d?a) (?:sua )?aposentadoria\b|\bse aposentou\b|\baposentou-se\b"
-    r"|\bvive d[ae] (?:sua )?aposentadoria\b|\bdesde que se aposentou\b"
-)
-_STUDENT = re.compile(
-    r"(?:^|[.!?;] |\be (?:uma? )?)(?:universitari[oa]|estudante|graduand[oa]|vestibuland[oa]|calour[oa])\b"
-    r"|, (?:uma? )?estudante (?:de|universitari|que|do|da)\b"
-    r"|\b(?:cursa|cursando) (?:o |a |uma )?(?:\w+ ){0,3}?(?:ano|semestre|periodo|faculdade|graduacao|ensino medio"
-    r"|curso superior"
-    r"|direito|medicina|engenharia|administracao|pedagogia|enfermagem|letras|psicologia)\b"
-    r"|\b(?:faz|fazendo) (?:faculdade|graduacao|cursinho)\b"
-)
-_WORKING = re.compile(
-    r"\b(?<!nao )(?<!que )trabalha (?:como (?!se )|em um|em uma|n[oa]s? (?!propri)|de (?:segunda|domingo|carteira"
-    r"|vendedor|caixa)|"
-    r"todos? (?:os|o) dias?|com carteira|por conta|na area|meio periodo|atualmente|hoje|ha )"
-    r"|\bbate (?:o )?(?:ponto|cartao)\b(?! de)|\bem que (?:e empregad[oa]|trabalha)|\bbate (?:o )?ponto\b"
-    r"|\b(?:chega|volta|sai) (?:\w+ )?(?:do|para o|cedo para o) (?:emprego|trabalho"
-    r"|escritorio)\b"
-    r"|\bem plena atividade\b|\bcumpre expediente\b|\bauge da carreira\b|\b(?:ser|sera|foi) promovid[oa]\b"
-    r"|\bpromocao no (?:trabalho|emprego)\b"
-    r"|\b(?:seu|no seu) (?:atual )?emprego\b(?! anterior| antigo)|\bseus? (?:chefes?|patrao|subordinados)\b"
-    r"|\bdirige (?:o )?caminhao de segunda\b|\bno emprego atual\b|\bcumpre (?:turno|jornada)\b"
-    r"|\bsua jornada de trabalho\b"
-    r"|\b(?:atua|atuando) como\b"
-)
-_LOOKING = re.compile(
-    r"\bdesempregad[oa]\b|\b(?:procura|busca|procurando|buscando|em busca de) (?:um |uma |de |por )?(?:emprego"
-    r"|trabalho|vaga|"
-    r"recolocacao|colocacao)\b(?! voluntari)|\besta (?:sem trabalho|sem emprego|sem trabalhar|parad[oa] ha)"
-    r"|\bfora do mercado\b"
-    r"|\bperdeu o emprego\b"
-)
-_HOMEMAKER = re.compile(
-    r"(?:^|[.!?;] |\be (?:uma? )?|, )(?:dona de casa|dono de casa|do lar)\b|\bdedica-se (?:so|apenas"
-    r"|exclusivamente) a casa\b"
-)
-_NOT_SAID_OF_NOW = re.compile(
-    r"(?:nao|nem|sem|colegas?|amig[oa]s?|vizinh[oa]s?|gente|quem|mae|pai|outr[oa]s?|clientes?) (?:\w+ )?$"
-)
-_FORMERLY = re.compile(r"\b(?:enquanto|quando|antes|por anos|por decadas|outrora|no tempo em que)\b[^.;]{0,40}$")
-
-
-_STAGES = (
-    (
-        _RETIRED,
-        openings("aposentado recem recem-aposentado"),
-        ("ocupado", "desocupado", "estudante", "cuida do lar", "outro"),
-    ),
-    (
-        _STUDENT,
-        openings("universitario estudante graduando graduacao vestibulando calouro cursa faculdade cursinho"),
-        ("ocupado", "desocupado", "aposentado", "cuida do lar", "outro"),
-    ),
-    (
-        _WORKING,
-        openings(
-            "trabalha trabalho ponto cartao emprego escritorio plena expediente auge promovido chefe patrao caminhao "
-            "turno jornada atua subordinados"
-        ),
-        ("desocupado", "estudante", "aposentado", "cuida do lar", "outro"),
-    ),
-    (_LOOKING, openings("desempregado procura buscando busca fora perdeu parado emprego"), ("ocupado", "aposentado")),
-    (_HOMEMAKER, openings("dona dono lar dedica-se"), ("ocupado", "estudante", "desocupado")),
-)
-
-
-def stage(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
-    """A claim of another stage of life: retired, studying, working, looking for work, keeping the house."""
-    activity = given(person, "activity")
-    if not activity:
-        return
-    whole = text.plain
-    for pattern, words, contradicted in _STAGES:
-        if activity not in contradicted or text.openings.isdisjoint(words):
-            continue
-        for found in pattern.finditer(whole):
-            before = whole[max(0, found.start() - 45) : found.start()].rstrip() + " "
-            clause = re.split(r"[.!?;]", before)[-1]
-            if pattern is _RETIRED and _FUTURE.search(clause):
-                continue
-            if pattern is _WORKING and (
-                _FORMERLY.search(clause) or (_FUTURE.search(clause) and "promovid" not in found[0])
-            ):
-                continue
-            if "promovid" in found[0] and activity != "aposentado":
-                continue  # a plan of whoever still has a career before him
-            if _NOT_SAID_OF_NOW.search(before):
-                continue
-            if pattern is _STUDENT and activity == "ocupado" and "cursa" in found[0]:
-                continue
-            yield Finding(ReasonCode.WRONG_STAGE, found[0].strip(" .,;"))
-            return
