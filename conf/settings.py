@@ -180,6 +180,13 @@ class Validate(_Section):
     max_english_share: float = Field(ge=0, le=1)
     max_repeats: int = Field(ge=3)
     warn_only: tuple[str, ...]
+    near_duplicate_jaccard: float = Field(gt=0, le=1)
+    max_bucket_texts: int = Field(ge=2)
+    variety_records: int = Field(ge=1)
+    min_word_records: int = Field(ge=1)
+    min_word_odds: float = Field(ge=1)
+    word_prior_records: float = Field(gt=0)
+    word_permutations: int = Field(ge=1, le=50)
 
 
 class Publish(_Section):

@@ -24,7 +24,7 @@ from census import codes, expectation, harmonise, model, quality, tables
 from census.quality import Comparison
 from conf import settings
 from conf.settings import Bound, Config
-from jobs import _check_metrics, _fairness, _locks, _model_tables, _rule_check, _storage, _text_inputs
+from jobs import _check_metrics, _fairness, _locks, _model_tables, _rule_check, _set_checks, _storage, _text_inputs
 from udfs import tally
 from udfs.sampling import WORK
 
@@ -182,6 +182,7 @@ def figures(
         sets = pool.submit(list, _sets(spark, config, ufs))
         throughput = pool.submit(list, _throughput(spark, config))
         rows = [*fit_rows(measured), *_equity(measured), *_texts(spark, config, ufs), *sets.result()]
+        rows += _set_checks.rows(spark, config, ufs)
         rows += [*throughput.result(), *_held_out(spark, config)]
     bounds = {(bound.family, bound.name): bound for bound in settings.quality_bounds()}
     empty = dict.fromkeys(tables.METRIC.column_names)

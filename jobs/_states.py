@@ -45,9 +45,19 @@ _CODE = {
         "jobs/_text_inputs.py",
         "jobs/_metrics.py",
         "jobs/_check_metrics.py",
+        "jobs/_set_checks.py",
+        "jobs/_near_duplicates.py",
+        "jobs/_word_metrics.py",
+        "census/duplicates.py",
         "census/expectation.py",
         "census/quality.py",
+        "census/word_odds.py",
+        "udfs/alike.py",
+        "udfs/masking.py",
+        "udfs/minhash.py",
         "udfs/tally.py",
+        "udfs/text_variety.py",
+        "udfs/word_counts.py",
         "jobs/_rule_check.py",
         "conf/rules.toml",
         "conf/quality.toml",
@@ -58,6 +68,8 @@ _CODE = {
 _WHOLE_BYTES = 64 * 1024 * 1024  # a user's file up to this size counts with its content
 # In census/, but no row depends on them, or those of the stages only that name them above.
 _NO_ROWS = (
+    "duplicates.py",
+    "word_odds.py",
     "expectation.py",
     "quality.py",
     "dictionary.py",
