@@ -16,9 +16,10 @@ PERMUTATIONS, BANDS = 128, 16
 ROWS = PERMUTATIONS // BANDS
 SHINGLE = 5  # characters
 _SEED = 1
-_CONSTANTS = np.random.PCG64(_SEED).random_raw(PERMUTATIONS + BANDS)
+_CONSTANTS = np.random.PCG64(_SEED).random_raw(PERMUTATIONS + BANDS + 1)
 _FACTORS = _CONSTANTS[:PERMUTATIONS].reshape(BANDS, ROWS) | np.uint64(1)
-_OFFSETS = _CONSTANTS[PERMUTATIONS:]
+_OFFSETS = _CONSTANTS[PERMUTATIONS:-1]
+_MULTIPLIER = _CONSTANTS[-1] | np.uint64(1)
 _RECORDS_AT_ONCE = 250  # signatures of all their texts are a few MiB
 
 KEPT = ("uuid", "sex", "region", "race", "stratum")  # columns of a record that its print keeps
@@ -44,8 +45,30 @@ def shingles(text: str) -> list[str]:
 
 def signatures(texts: Sequence[str]) -> NDArray[np.uint64]:
     """One row of 128 minima a text; two agree in a column as often as their shingles are the same."""
-    digests = rensa.RMinHash.digests_from_token_sets([shingles(text) for text in texts], PERMUTATIONS, _SEED)
-    return np.array(digests, dtype=np.uint64).reshape(len(texts), PERMUTATIONS)
+    hashes, lengths = _shingle_hashes(texts)
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    rows = rensa.RMinHash.digest_matrix_from_flat_token_hashes(hashes, ends.astype(np.uint64), PERMUTATIONS, _SEED)
+    return np.array(rows.to_rows(), dtype=np.uint64).reshape(len(texts), PERMUTATIONS)
+
+
+def _shingle_hashes(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """64 bits of every shingle of all the texts, one text after the other, and how many each text has.
+
+    A shingle is packed, twelve bits a character, and mixed: characters past U+0FFF may fall on others.
+    """
+    padded = [text.ljust(SHINGLE) for text in texts]
+    characters = np.frombuffer("".join(padded).encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
+    lengths = np.array([len(text) for text in padded], dtype=np.int64)
+    packed = np.zeros(max(0, len(characters) - SHINGLE + 1), dtype=np.uint64)
+    for place in range(SHINGLE):
+        own = characters[place : place + len(packed)] & np.uint64(0xFFF)
+        packed |= own << np.uint64(12 * place)
+    # Those that begin in a text and end in the next are none.
+    starts = np.ones(len(characters), dtype=bool)
+    for back in range(1, SHINGLE):
+        starts[np.cumsum(lengths) - back] = False
+    mixed = packed[starts[: len(packed)]] * _MULTIPLIER
+    return mixed ^ (mixed >> np.uint64(32)), lengths - SHINGLE + 1
 
 
 def band_keys(signed: NDArray[np.uint64]) -> NDArray[np.int64]:
