@@ -296,7 +296,9 @@ def parse_record_block(user_message: str) -> dict[str, str]:
     record: dict[str, str] = {}
     for line in user_message[start:].splitlines():
         label, colon, value = line.partition(":")
-        label, value = label.strip(_MARKS), value.strip(" \t*")
+        value = value.strip(" \t*")
+        if label not in LABELS:
+            label = label.strip(_MARKS)
         if colon and value and label in LABELS:
             record.setdefault(label, value)
         if label == VERSION:

@@ -10,6 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _BITS = 16
+_WORDS = 1 << _BITS
 _FEW = 4  # so many times fewer items than there are: drawing again is cheaper than a copy of all
 _BATCH = struct.Struct("<32H")  # little-endian whatever the machine
 
@@ -24,35 +25,44 @@ class Dice:
         self._batches = 0
         self._words: list[int] = []
 
+    def _more(self) -> list[int]:
+        """The next words of the stream; the last of them is the next to be used."""
+        digest = hashlib.blake2b(self._key, salt=self._batches.to_bytes(8, "little")).digest()
+        self._batches += 1
+        self._words = list(_BATCH.unpack(digest))
+        return self._words
+
+    # One call for each of some hundred choices a person: the stream is read in place, not by a method of its own.
+
     def below(self, limit: int) -> int:
         """A whole number from 0 to `limit` - 1; `limit` is small beside 65,536."""
-        try:
-            return (self._words.pop() * limit) >> _BITS
-        except IndexError:
-            digest = hashlib.blake2b(self._key, salt=self._batches.to_bytes(8, "little")).digest()
-            self._words = list(_BATCH.unpack(digest))
-            self._batches += 1
-            return (self._words.pop() * limit) >> _BITS
+        words = self._words or self._more()
+        return (words.pop() * limit) >> _BITS
 
     def chance(self, probability: float) -> bool:
-        return self.below(1 << _BITS) < probability * (1 << _BITS)
+        words = self._words or self._more()
+        return words.pop() < probability * _WORDS
 
     def pick(self, items: Sequence[T]) -> T:
-        return items[self.below(len(items))]
+        words = self._words or self._more()
+        return items[(words.pop() * len(items)) >> _BITS]
 
     def some(self, items: Sequence[T], count: int) -> list[T]:
         """At most `count` different items, in random order."""
-        if count * _FEW <= len(items):
+        words, size = self._words, len(items)
+        if count * _FEW <= size:
             places: dict[int, None] = {}
             while len(places) < count:
-                places[self.below(len(items))] = None
+                words = words or self._more()
+                places[(words.pop() * size) >> _BITS] = None
             return [items[at] for at in places]
         left = list(items)
         drawn = []
-        for size in range(len(left), max(0, len(left) - count), -1):
-            at = self.below(size)
+        for left_size in range(size, max(0, size - count), -1):
+            words = words or self._more()
+            at = (words.pop() * left_size) >> _BITS
             drawn.append(left[at])
-            left[at] = left[size - 1]
+            left[at] = left[left_size - 1]
         return drawn
 
     def shuffled(self, items: Sequence[T]) -> list[T]:

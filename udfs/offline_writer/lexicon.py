@@ -9,12 +9,15 @@ from __future__ import annotations
 import csv
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from typing import Any
 
+# Placeholders for what is told of the place; no two texts of a person tell the same.
+FACTS = frozenset(("prato", "festa", "lugar_reg", "ritmo", "oficio", "produto", "lugar_cidade"))
 _PLACEHOLDER = re.compile(r"{(\w+)}")
 _DATA = resources.files("udfs.offline_writer").joinpath("data")
 
@@ -22,14 +25,15 @@ _DATA = resources.files("udfs.offline_writer").joinpath("data")
 class Template:
     """Text to be filled and the names it needs."""
 
-    __slots__ = ("needs", "text")
+    __slots__ = ("facts", "needs", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.needs = frozenset(_PLACEHOLDER.findall(text))
+        self.facts = self.needs & FACTS
 
     def fill(self, words: Mapping[str, str]) -> str:
-        return self.text.format_map(words)
+        return self.text.format_map(words) if self.needs else self.text
 
 
 Pool = Sequence[Template]
@@ -95,9 +99,13 @@ HOBBIES: dict[str, Any] = templates(read_json("plans_hobbies.json"))
 GOALS: dict[str, Any] = templates(read_json("plans_goals.json"))
 PERSONAS: dict[str, Any] = templates(read_json("plans_personas.json"))
 PASTIMES = {name: _pastimes(f"{name}.csv") for name in ("hobbies", "sports", "arts", "travel", "food")}
+# The ages at which what fits changes: between two of them all ages are one, and few are kept in the cache.
+_AGES = {
+    name: sorted({0, *(row.min_age for row in rows), *(row.max_age + 1 for row in rows)})
+    for name, rows in PASTIMES.items()
+}
 
 
-@lru_cache(maxsize=8192)
 def fitting(
     kind: str, age_years: int, is_rural: bool, purse: str, groups: tuple[str, ...] = (), without: tuple[str, ...] = ()
 ) -> tuple[Pastime, ...]:
@@ -107,6 +115,14 @@ def fitting(
         groups: Rows of these groups only; all if empty.
         without: No rows of these groups.
     """
+    from_age = _AGES[kind][bisect_right(_AGES[kind], age_years) - 1]
+    return _fitting(kind, from_age, is_rural, purse, groups, without)
+
+
+@lru_cache(maxsize=8192)
+def _fitting(
+    kind: str, age_years: int, is_rural: bool, purse: str, groups: tuple[str, ...], without: tuple[str, ...]
+) -> tuple[Pastime, ...]:
     return tuple(
         row
         for row in PASTIMES[kind]

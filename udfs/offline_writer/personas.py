@@ -25,6 +25,20 @@ WANTED_BRIEF_CHARACTERS = 180
 BRIEF_TRIES = 5
 GOOD_ENOUGH_CHARACTERS = 20
 _TAIL_KINDS = frozenset(("joy", "woe", "g", "mania"))
+_OPENINGS_WITH_TITLE: Mapping[str, Mapping[str, lexicon.Pool]] = {
+    stage: {style: [t for t in pool if t.needs & {"prof", "um_prof"}] for style, pool in styles.items()}
+    for stage, styles in lexicon.PERSONAS["work"].items()
+}
+
+
+def _by_kind(tails: lexicon.Pool) -> list[list[lexicon.Template]]:
+    kinds: dict[frozenset[str], list[lexicon.Template]] = {}
+    for tail in tails:
+        kinds.setdefault(tail.needs & _TAIL_KINDS, []).append(tail)
+    return list(kinds.values())
+
+
+_TAILS = {name: _by_kind(lexicon.PERSONAS[name]) for name in ("work_tail", "work_tail_past")}
 KINDS = ("sports", "arts", "travel", "food")
 _COOKS = ("cozinha", "padaria", "casa alheia", "cuida da casa")
 
@@ -65,19 +79,14 @@ def _work(person: Person, style: str, skills: Sequence[str], wishes: Sequence[st
         words["woe"] = dice.pick(trade.woe)
     words["g"] = wishes[3]
     words["mania"] = quirk(person, 3)
-    openings: Mapping[str, lexicon.Pool] = plans["work"][person.stage]
-    if "prof" in words:
-        # This is the one text that must say the occupation, when it is said at all.
-        openings = {name: [t for t in pool if t.needs & {"prof", "um_prof"}] for name, pool in openings.items()}
+    # This is the one text that must say the occupation, when it is said at all.
+    openings = _OPENINGS_WITH_TITLE[person.stage] if "prof" in words else plans["work"][person.stage]
     opening = open_with(dice, openings, style, words)
     words = with_trait(words, trait(person, _trait_of(person, 0), 4))
     # One tail of each kind: not two joys, not the same trait twice.
-    tails = plans["work_tail_past" if person.has_former_trade else "work_tail"]
-    kinds: dict[frozenset[str], list[lexicon.Template]] = {}
-    for tail in tails:
-        if tail.needs <= words.keys():
-            kinds.setdefault(tail.needs & _TAIL_KINDS, []).append(tail)
-    said = [dice.pick(pool).fill(words) for pool in dice.shuffled(list(kinds.values()))]
+    kinds = _TAILS["work_tail_past" if person.has_former_trade else "work_tail"]
+    usable = [pool for pool in kinds if pool[0].needs <= words.keys()]
+    said = [dice.pick(pool).fill(words) for pool in dice.shuffled(usable)]
     return paragraph(dice, [opening, *said], (0,), WANTED_CHARACTERS)
 
 

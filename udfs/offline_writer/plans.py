@@ -10,7 +10,7 @@ from udfs import traits
 from udfs.offline_writer.choice import Dice
 from udfs.offline_writer.grammar import enclitic, lower_first, proclitic, sentences, upper_first
 from udfs.offline_writer.lexicon import PEOPLE, Pool, Template
-from udfs.offline_writer.record import FACTS, TRAITS, Person
+from udfs.offline_writer.record import TRAITS, Person
 
 STYLES = ("name", "place", "time")
 # A paragraph stops growing in this share of the wanted length and never passes the other.
@@ -39,9 +39,9 @@ def say_some(dice: Dice, pool: Pool, words: Mapping[str, str], count: int) -> li
     if not _fit(drawn, words):
         drawn, facts = [], frozenset[str]()
         for template in dice.shuffled(pool):
-            if template.needs <= words.keys() and not template.needs & facts:
+            if template.needs <= words.keys() and not template.facts & facts:
                 drawn.append(template)
-                facts |= template.needs & FACTS
+                facts |= template.facts
                 if len(drawn) == count:
                     break
     return [template.fill(words) for template in drawn]
@@ -51,11 +51,10 @@ def _fit(drawn: Sequence[Template], words: Mapping[str, str]) -> bool:
     """Whether the words fill every template and no two tell the same fact."""
     facts: frozenset[str] = frozenset()
     for template in drawn:
-        needs = template.needs
-        if needs:
-            if not needs <= words.keys() or needs & facts:
+        if template.needs:
+            if not template.needs <= words.keys() or template.facts & facts:
                 return False
-            facts |= needs & FACTS
+            facts |= template.facts
     return True
 
 

@@ -37,7 +37,11 @@ _TAKERS = {
     "produto": ("travel", "background"),
     "lugar_cidade": ("background", "travel", "hobbies"),
 }
-FACTS = frozenset(_TAKERS)
+# Text -> the kinds of facts it may use, each with the text's place among the takers.
+_TAKES = {
+    text: [(kind, takers.index(text)) for kind, takers in _TAKERS.items() if text in takers]
+    for text in sorted({text for takers in _TAKERS.values() for text in takers})
+}
 
 TRAITS = tuple(prompts.TRAIT_LABELS)
 _STAGES = (
@@ -130,9 +134,8 @@ class Person:
     def facts_for(self, text: str) -> dict[str, str]:
         """One regional fact of each kind for a text, as words of templates; no fact is given to two texts."""
         chosen = {}
-        for kind, takers in _TAKERS.items():
+        for kind, place in _TAKES.get(text, ()):
             facts = self.facts.get(kind, ())
-            place = takers.index(text) if text in takers else len(facts)
             if place < len(facts):
                 chosen[kind] = facts[(place + self._seed) % len(facts)]
         return chosen
@@ -151,7 +154,16 @@ def _bands() -> dict[str, tuple[str, int]]:
 
 
 def read(record: Mapping[str, str]) -> Person:
-    """Understand a parsed record block; a missing or odd line is passed over, never an error."""
+    """Understand a parsed record block; a missing or odd line is passed over, never an error.
+
+    The second call about a person mostly comes soon after the first: the last ones read are kept, not to be changed.
+    """
+    return _read(tuple(record.items()))
+
+
+@lru_cache(maxsize=256)
+def _read(lines: tuple[tuple[str, str], ...]) -> Person:
+    record = dict(lines)
     name = record.get(prompts.FULL_NAME) or record.get(prompts.FIRST_NAME) or "Esta pessoa"
     first = record.get(prompts.FIRST_NAME) or name.split()[0]
     digits = re.search(r"\d+", record.get(prompts.AGE, ""))
@@ -161,8 +173,8 @@ def read(record: Mapping[str, str]) -> Person:
     if stage == "other" and age_years >= RESTS_YEARS:
         stage = "rests"
     # The whole record: two persons of one name, city and age are still two persons.
-    lines = "|".join(value for label, value in record.items() if label != prompts.VERSION)
-    key = hashlib.blake2b(lines.encode(), digest_size=12).hexdigest()
+    values = "|".join(value for label, value in lines if label != prompts.VERSION)
+    key = hashlib.blake2b(values.encode(), digest_size=12).hexdigest()
     trade = _trade(record, stage)
     income = record.get(prompts.INCOME, "")
     position = record.get(prompts.POSITION, "")
