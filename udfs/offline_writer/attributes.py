@@ -20,7 +20,7 @@ from udfs.offline_writer.plans import (
 )
 from udfs.offline_writer.record import RESTS_YEARS, TRAITS, Person
 
-WANTED_CHARACTERS = 785
+WANTED_CHARACTERS = 800
 OLDER_YEARS = 58
 VERY_OLD_YEARS = 78
 SKILL_ACTS = 4
@@ -78,7 +78,7 @@ def _background(person: Person, style: str) -> str:
     parts = [opening, *(said for group in dice.shuffled([place, life, home, character]) for said in group)]
     parts.append(say(dice, plans["close"], words))
     keep = [0, *(i for i, sentence in enumerate(parts) if sentence in must)]
-    return paragraph(dice, parts, keep, WANTED_CHARACTERS, name=person.words["p"])
+    return paragraph(dice, parts, keep, WANTED_CHARACTERS)
 
 
 def _custom(person: Person, dice: Dice) -> str:
@@ -143,7 +143,7 @@ def _skills(person: Person, style: str, skills: Sequence[str]) -> str:
     ]
     parts = [opening, *middle, *dice.shuffled(own_way)]
     listed = next(i for i, sentence in enumerate(parts) if words["sk1"] in sentence and words["sk2"] in sentence)
-    return paragraph(dice, parts, (0, listed), WANTED_CHARACTERS, name=person.words["p"])
+    return paragraph(dice, parts, (0, listed), WANTED_CHARACTERS)
 
 
 def _hobbies(person: Person) -> list[lexicon.Pastime]:
@@ -179,7 +179,7 @@ def _hobby_text(person: Person, style: str, hobbies: Sequence[lexicon.Pastime]) 
     parts = [open_with(dice, plans, style, words), body[0], *after[:cut], *body[1:], *after[cut:]]
     parts.append(say(dice, plans["close"], words))
     keep = [i for i, sentence in enumerate(parts) if i == 0 or sentence in body]
-    return paragraph(dice, parts, keep, WANTED_CHARACTERS, name=person.words["p"])
+    return paragraph(dice, parts, keep, WANTED_CHARACTERS)
 
 
 def goals(person: Person) -> list[str]:
@@ -192,6 +192,9 @@ def goals(person: Person) -> list[str]:
     age_years, stage = person.age_years, person.stage
     if age_years >= VERY_OLD_YEARS and stage != "works":
         first = second = pools["goal_very_old"]
+    elif stage == "looks":
+        first = pools["goal_looks_old"] if age_years >= OLDER_YEARS else person.trade.goal
+        second = first if age_years >= OLDER_YEARS else pools["goal_looks_young" if age_years < 30 else "goal_looks"]
     elif stage == "retired" or (age_years >= RESTS_YEARS and stage != "works"):
         first = second = pools["goal_retired"]
     elif stage == "works" and age_years >= OLDER_YEARS:
@@ -218,21 +221,22 @@ def _goal_text(person: Person, style: str) -> str:
     words |= {f"g{i}": goal for i, goal in enumerate(goals(person), 1)}
     older = person.age_years >= OLDER_YEARS
     stage = "older" if older and person.stage == "works" else person.stage
-    if stage == "rests" or (person.age_years >= RESTS_YEARS and stage in ("looks", "studies")):
+    if stage == "rests" or (person.age_years >= RESTS_YEARS and stage == "studies"):
         stage = "other"
     opening = open_with(dice, plans["open"][stage], style, words)
     seconds = say_some(dice, plans["second"], words, 2)
     if len(seconds) > 1:
         # The second of them speaks of another goal.
         seconds[1] = seconds[1].replace(words["g2"], words["g3"])
-    faith = next((template for key, template in plans["faith"].items() if key in person.religion), None)
+    faith = next((pool for key, pool in plans["faith"].items() if key in person.religion), ())
+    at_rest = stage == "retired" or person.age_years >= RESTS_YEARS
     middle = dice.shuffled(
         [
             *say_some(dice, plans["obstacle_old" if older else "obstacle"], words, 2),
-            *say_some(dice, plans["support"], words, 2),
-            faith.fill(words) if faith and not older else "",
+            *say_some(dice, plans["support_old" if at_rest else "support"], words, 2),
+            say(dice, faith, words),
             *_trait_sentences(person, dice, plans["trait"], [("neuroticism", 2), ("conscientiousness", 2)]),
         ]
     )
     parts = [opening, *seconds, *middle, *say_some(dice, plans["dream"], words, 2), say(dice, plans["close"], words)]
-    return paragraph(dice, parts, (0, 1), WANTED_CHARACTERS, name=person.words["p"])
+    return paragraph(dice, parts, (0, 1), WANTED_CHARACTERS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -64,6 +64,14 @@ class Dice:
             drawn.append(left[at])
             left[at] = left[left_size - 1]
         return drawn
+
+    def one_by_one(self, items: Sequence[T]) -> Iterator[T]:
+        """All items in random order, drawn as they are asked for."""
+        left = list(items)
+        for size in range(len(left), 0, -1):
+            at = self.below(size)
+            yield left[at]
+            left[at] = left[size - 1]
 
     def shuffled(self, items: Sequence[T]) -> list[T]:
         return self.some(items, len(items))

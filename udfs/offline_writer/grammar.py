@@ -37,6 +37,8 @@ _STATE_ARTICLES: Mapping[str, str] = MappingProxyType(
 _CITY_ARTICLES: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(("Rio de Janeiro", "Cabo de Santo Agostinho", "Guarujá"), "o")
 )
+_MASCULINE_SPORTS = frozenset(("futebol", "futsal", "vôlei", "basquete", "surfe", "skate", "judô", "atletismo"))
+_LONG_TITLE_CHARACTERS = 40
 _STATES = (*_STATE_ARTICLES, "Alagoas", "Goiás", "Mato Grosso", "Minas Gerais", "Pernambuco", "Rondônia", "Roraima")
 _ENCLITIC = re.compile(r"^(\w+)-se\b")
 _PROCLITIC = re.compile(r"^se (\w+)")
@@ -59,6 +61,18 @@ def state_article(state: str) -> str:
 def city_article(city: str) -> str:
     """The article of the few cities that take one, else ""."""
     return _CITY_ARTICLES.get(city, "")
+
+
+def sport_article(sport: str) -> str:
+    """The article of a sport: `o futebol`, `a caminhada`."""
+    return "o" if sport.split()[0] in _MASCULINE_SPORTS else "a"
+
+
+@lru_cache(maxsize=4096)
+def spoken_title(title: str) -> str:
+    """A title as people say it: a long one without what the classification adds after a comma or for completeness."""
+    said = title.removesuffix(" nos serviços gerais")
+    return said.split(",", 1)[0] if len(said) > _LONG_TITLE_CHARACTERS else said
 
 
 def with_article(article: str, name: str) -> str:

@@ -17,20 +17,30 @@ from importlib import resources
 from typing import Any
 
 # Placeholders for what is told of the place; no two texts of a person tell the same.
-FACTS = frozenset(("prato", "festa", "lugar_reg", "ritmo", "oficio", "produto", "lugar_cidade"))
+FACTS = frozenset(("prato", "sabor", "festa", "lugar_reg", "ritmo", "oficio", "produto", "lugar_cidade"))
 _PLACEHOLDER = re.compile(r"{(\w+)}")
+_WORD = re.compile(r"\w{5,}")
+_LETTERS = 6
 _DATA = resources.files("udfs.offline_writer").joinpath("data")
+
+
+@lru_cache(maxsize=16384)
+def about(phrase: str) -> frozenset[str]:
+    """The beginnings of the long words of a phrase: two phrases that share one seem to repeat each other."""
+    return frozenset(word[:_LETTERS] for word in _WORD.findall(phrase.lower()))
 
 
 class Template:
     """Text to be filled and the names it needs."""
 
-    __slots__ = ("facts", "needs", "text")
+    __slots__ = ("about", "facts", "needs", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.needs = frozenset(_PLACEHOLDER.findall(text))
-        self.facts = self.needs & FACTS
+        # A dish and a taste are the same fact: a plate for some templates, for others anything that is tasted.
+        self.about = about(text)
+        self.facts = frozenset("prato" if name == "sabor" else name for name in self.needs & FACTS)
 
     def fill(self, words: Mapping[str, str]) -> str:
         return self.text.format_map(words) if self.needs else self.text
@@ -98,6 +108,7 @@ SKILLS: dict[str, Any] = templates(read_json("plans_skills.json"))
 HOBBIES: dict[str, Any] = templates(read_json("plans_hobbies.json"))
 GOALS: dict[str, Any] = templates(read_json("plans_goals.json"))
 PERSONAS: dict[str, Any] = templates(read_json("plans_personas.json"))
+PERSONAS["food_tail_with_cook"] = (*PERSONAS["food_tail"], *PERSONAS["food_tail_cook"])
 PASTIMES = {name: _pastimes(f"{name}.csv") for name in ("hobbies", "sports", "arts", "travel", "food")}
 # The ages at which what fits changes: between two of them all ages are one, and few are kept in the cache.
 _AGES = {

@@ -7,10 +7,11 @@ from typing import Any
 
 from udfs.offline_writer import lexicon
 from udfs.offline_writer.attributes import SPARED_ACT, goals
-from udfs.offline_writer.grammar import enclitic, lower_first, proclitic, sentences, upper_first
+from udfs.offline_writer.grammar import lower_first, proclitic, sentences, upper_first
+from udfs.offline_writer.lexicon import about
 from udfs.offline_writer.plans import (
+    first_that_fit,
     open_with,
-    paragraph,
     quirk,
     say,
     say_some,
@@ -20,7 +21,7 @@ from udfs.offline_writer.plans import (
 )
 from udfs.offline_writer.record import TRAITS, Person
 
-WANTED_CHARACTERS = 305
+WANTED_CHARACTERS = 308
 WANTED_BRIEF_CHARACTERS = 180
 BRIEF_TRIES = 5
 GOOD_ENOUGH_CHARACTERS = 20
@@ -38,8 +39,9 @@ def _by_kind(tails: lexicon.Pool) -> list[list[lexicon.Template]]:
     return list(kinds.values())
 
 
-_TAILS = {name: _by_kind(lexicon.PERSONAS[name]) for name in ("work_tail", "work_tail_past")}
+_TAILS = {name: _by_kind(lexicon.PERSONAS[name]) for name in ("work_tail", "work_tail_past", "work_tail_looks")}
 KINDS = ("sports", "arts", "travel", "food")
+_GAMES = ("futebol", "vôlei")
 _COOKS = ("cozinha", "padaria", "casa alheia", "cuida da casa")
 
 
@@ -78,16 +80,18 @@ def _work(person: Person, style: str, skills: Sequence[str], wishes: Sequence[st
     if trade.woe and person.woe_in == "work":
         words["woe"] = dice.pick(trade.woe)
     words["g"] = wishes[3]
-    words["mania"] = quirk(person, 3)
+    mania = quirk(person, 3)
+    words["mania"] = f"Fora do serviço, {lower_first(mania)}" if person.stage == "works" else mania
     # This is the one text that must say the occupation, when it is said at all.
     openings = _OPENINGS_WITH_TITLE[person.stage] if "prof" in words else plans["work"][person.stage]
     opening = open_with(dice, openings, style, words)
     words = with_trait(words, trait(person, _trait_of(person, 0), 4))
     # One tail of each kind: not two joys, not the same trait twice.
-    kinds = _TAILS["work_tail_past" if person.has_former_trade else "work_tail"]
+    past = {"looks": "_looks", "retired": "_past"}[person.stage] if person.has_former_trade else ""
+    kinds = _TAILS[f"work_tail{past}"]
     usable = [pool for pool in kinds if pool[0].needs <= words.keys()]
     said = [dice.pick(pool).fill(words) for pool in dice.shuffled(usable)]
-    return paragraph(dice, [opening, *said], (0,), WANTED_CHARACTERS)
+    return first_that_fit([opening, *said], WANTED_CHARACTERS)
 
 
 def _trait_of(person: Person, number: int) -> str:
@@ -133,27 +137,40 @@ def _food(person: Person) -> list[lexicon.Pastime]:
 def _pastime(person: Person, kind: str, style: str, rows: Sequence[lexicon.Pastime]) -> str:
     dice = person.dice(kind)
     plans = lexicon.PERSONAS
-    words = person.words | person.facts_for(kind)
+    words = person.words | person.facts_for(kind) | _markers(rows)
+    if person.words.get("esporte") in [row.item for row in rows]:
+        words.pop("o_esporte", None)  # said already
     phrases = [say(dice, row.phrases, words) for row in rows]
-    if any(row.group in ("play", "make") for row in rows):
-        words["mexe"] = ""  # opens templates that only fit someone who does, not only watches
-    if rows[0].group in ("play", "make"):
-        words["ativo"] = ""  # opens templates that only fit someone who moves
-    opening = open_with(dice, plans[kind], style, words | {"m": phrases[0]})
-    second = ""
+    words["m"] = phrases[0]
+    opening = open_with(dice, plans[kind], style, words, said=about(phrases[0]))
     if len(rows) > 1:
-        linking = plans["second_dream" if rows[1].group == "dream" else "second"]
-        second = say(dice, linking, words | {"m": phrases[1]})
-    tails = plans[f"{kind}_tail"]
-    if kind == "food" and rows[0].group == "cook":
-        tails = (*tails, *plans["food_tail_cook"])
-    facts = say_some(dice, plans[f"{kind}_fact"], words, 1)
-    if kind == "sports":
-        facts += say_some(dice, plans["sports_club"], words, 1)
+        words["m"] = phrases[1]
+        second = say(dice, plans["second_dream" if rows[1].group == "dream" else "second"], words)
+        opening = f"{opening}. {upper_first(second)}"
+    tails = plans["food_tail_with_cook" if kind == "food" and rows[0].group == "cook" else f"{kind}_tail"]
     place = KINDS.index(kind) + 1
-    manner = enclitic(trait(person, _trait_of(person, place), 4 + place))
-    rest = dice.shuffled([*facts, *say_some(dice, tails, words, 3), manner])
-    return paragraph(dice, [opening, second, *rest], (0, 1) if second else (0,), WANTED_CHARACTERS)
+    manner = trait(person, _trait_of(person, place), 4 + place)
+    said = about(manner).union(*map(about, phrases))
+    rest = say_some(dice, plans[f"{kind}_fact"], words, 1)
+    if kind == "sports":
+        rest += say_some(dice, plans["sports_club"], words, 1)
+    rest += say_some(dice, tails, words, 3, said=said)
+    rest.append(say(dice, plans[f"{kind}_trait"], with_trait(words, manner)))
+    return first_that_fit([opening, *dice.shuffled(rest)], WANTED_CHARACTERS)
+
+
+def _markers(rows: Sequence[lexicon.Pastime]) -> dict[str, str]:
+    """Empty words that open templates for those who do something themselves, at home, at the stove, in a game."""
+    first = rows[0].group
+    markers = {
+        "mexe": any(row.group in ("play", "make") for row in rows),
+        "ativo": first in ("play", "make"),
+        "joga": any(row.item in _GAMES for row in rows),
+        "casa": first in ("read", "make"),
+        "faz": first in ("cook", "nocook"),
+        "come": first == "eat",
+    }
+    return {name: "" for name, holds in markers.items() if holds}
 
 
 def _brief(person: Person, quoted: Mapping[str, Any], wishes: Sequence[str], neighbours: Sequence[str]) -> str:

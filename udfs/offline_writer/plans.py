@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 
 from udfs import traits
 from udfs.offline_writer.choice import Dice
-from udfs.offline_writer.grammar import enclitic, lower_first, proclitic, sentences, upper_first
+from udfs.offline_writer.grammar import enclitic, proclitic, sentences, upper_first
 from udfs.offline_writer.lexicon import PEOPLE, Pool, Template
 from udfs.offline_writer.record import TRAITS, Person
 
 STYLES = ("name", "place", "time")
 # A paragraph stops growing in this share of the wanted length and never passes the other.
-_ENOUGH = 0.93
-_TOO_MUCH = 1.14
-# Two short sentences are told as one as often as this.
-_JOINED = 0.2
-_JOINED_CHARACTERS = 130
-_MARK = re.compile(r"[;:.]")
+_ENOUGH = 0.985
+_TOO_MUCH = 1.13
 
 
 def say(dice: Dice, pool: Pool, words: Mapping[str, str]) -> str:
@@ -33,37 +28,40 @@ def say(dice: Dice, pool: Pool, words: Mapping[str, str]) -> str:
         return dice.pick(usable).fill(words) if usable else ""
 
 
-def say_some(dice: Dice, pool: Pool, words: Mapping[str, str], count: int) -> list[str]:
-    """At most `count` different templates of the pool, filled; no two tell the same fact of the place."""
-    drawn = dice.some(pool, count)
-    if not _fit(drawn, words):
-        drawn, facts = [], frozenset[str]()
-        for template in dice.shuffled(pool):
-            if template.needs <= words.keys() and not template.facts & facts:
-                drawn.append(template)
-                facts |= template.facts
-                if len(drawn) == count:
-                    break
+def say_some(
+    dice: Dice, pool: Pool, words: Mapping[str, str], count: int, said: frozenset[str] = frozenset()
+) -> list[str]:
+    """At most `count` different templates of the pool, filled; no two tell the same fact of the place.
+
+    Args:
+        said: What the text is about so far (`lexicon.about`), not to be repeated.
+    """
+    drawn: list[Template] = []
+    facts: frozenset[str] = frozenset()
+    for template in dice.one_by_one(pool):
+        if said and not said.isdisjoint(template.about):
+            continue
+        if template.needs:
+            if not template.needs <= words.keys() or template.facts & facts:
+                continue
+            facts |= template.facts
+        drawn.append(template)
+        if len(drawn) == count:
+            break
     return [template.fill(words) for template in drawn]
 
 
-def _fit(drawn: Sequence[Template], words: Mapping[str, str]) -> bool:
-    """Whether the words fill every template and no two tell the same fact."""
-    facts: frozenset[str] = frozenset()
-    for template in drawn:
-        if template.needs:
-            if not template.needs <= words.keys() or template.facts & facts:
-                return False
-            facts |= template.facts
-    return True
-
-
-def open_with(dice: Dice, styles: Mapping[str, Pool], style: str, words: Mapping[str, str]) -> str:
-    """An opening in a style, or in the first other style that this person can fill."""
+def open_with(
+    dice: Dice, styles: Mapping[str, Pool], style: str, words: Mapping[str, str], said: frozenset[str] = frozenset()
+) -> str:
+    """An opening in a style, or in the first other style that this person can fill without repeating what is said."""
     for name in (style, *STYLES):
-        if said := say(dice, styles[name], words):
-            return said
-    return ""
+        if said:
+            if opening := say_some(dice, styles[name], words, 1, said):
+                return opening[0]
+        elif filled := say(dice, styles[name], words):
+            return filled
+    return open_with(dice, styles, style, words) if said else ""
 
 
 def style_walk(dice: Dice, count: int) -> list[str]:
@@ -76,44 +74,36 @@ def style_walk(dice: Dice, count: int) -> list[str]:
     return walk
 
 
-def paragraph(
-    dice: Dice, parts: Sequence[str], keep: Collection[int], wanted_characters: int, *, name: str = ""
-) -> str:
-    """Join parts in their order: those at `keep` always, others at random while they fit the wanted length.
-
-    With a name, some short neighbours are told as one sentence (never the first); the name keeps its capital.
-    """
+def paragraph(dice: Dice, parts: Sequence[str], keep: Collection[int], wanted_characters: int) -> str:
+    """Join parts in their order: those at `keep` always, others at random while they fit the wanted length."""
     chosen = {i for i in keep if parts[i]}
     left = [i for i, part in enumerate(parts) if part and i not in chosen]
-    length = sum([len(parts[i]) + 2 for i in chosen])
+    length = 0
+    for i in chosen:
+        length += len(parts[i]) + 2
     enough, most = _ENOUGH * wanted_characters, _TOO_MUCH * wanted_characters
-    while left and length < enough:
-        at = dice.below(len(left))
-        i, left[at] = left[at], left[-1]
-        left.pop()
+    for i in dice.shuffled(left):
         longer = length + len(parts[i]) + 2
         if longer <= most:
             chosen.add(i)
             length = longer
-    said = [parts[i] for i in sorted(chosen)]
-    return sentences(_joined(dice, said, name) if name else said)
+            if length >= enough:
+                break
+    return sentences([parts[i] for i in sorted(chosen)])
 
 
-def _joined(dice: Dice, said: Sequence[str], name: str) -> list[str]:
-    joined = list(said[:2])
-    for part in said[2:]:
-        before = joined[-1]
-        if (
-            len(joined) > 1
-            and len(before) + len(part) < _JOINED_CHARACTERS
-            and dice.chance(_JOINED)
-            and not _MARK.search(before)
-            and not _MARK.search(part)
-        ):
-            joined[-1] = f"{before}; {part if part.startswith(name) else lower_first(part)}"
-        else:
-            joined.append(part)
-    return joined
+def first_that_fit(parts: Sequence[str], wanted_characters: int) -> str:
+    """The first part, then of the others, already in random order, those that fit the wanted length."""
+    said, length = [parts[0]], len(parts[0]) + 2
+    enough, most = _ENOUGH * wanted_characters, _TOO_MUCH * wanted_characters
+    for part in parts[1:]:
+        if length >= enough:
+            break
+        longer = length + len(part) + 2
+        if part and longer <= most:
+            said.append(part)
+            length = longer
+    return sentences(said)
 
 
 @lru_cache(maxsize=64)

@@ -16,6 +16,8 @@ from udfs.offline_writer.grammar import (
     city_article,
     contract,
     lower_first,
+    spoken_title,
+    sport_article,
     state_article,
     upper_first,
     with_article,
@@ -37,6 +39,14 @@ _TAKERS = {
     "produto": ("travel", "background"),
     "lugar_cidade": ("background", "travel", "hobbies"),
 }
+# Beginnings of tastes that are no plate: drinks, fruit, sweets and what is bought by weight.
+_NO_PLATE = re.compile(
+    r"(açafrão|açaí|abacaxi|alfenim|ambrosia|amendoim|bala|banana|biscoito|bolo|broa|brote|cacau|café|cajuína|"
+    r"castanha|caxiri|cachaça|chimarrão|chocolate|cocada|creme|cuca|doce|erva|farinha|furrundu|geleia|gengibirra|"
+    r"goiaba|grude|guaraná|inhame|juçara|laranja|maçã|mate|mel|melado|melão|muma|pão|pinhão|queijada|queijo|quindim|"
+    r"rapadura|rocambole|sagu|saroio|suco|tereré|tiquira|uva|vinho)\b"
+)
+_STRONG_DRINK = re.compile(r"(cachaça|caxiri|tiquira|vinho)s?\b")
 # Text -> the kinds of facts it may use, each with the text's place among the takers.
 _TAKES = {
     text: [(kind, takers.index(text)) for kind, takers in _TAKERS.items() if text in takers]
@@ -138,6 +148,11 @@ class Person:
             facts = self.facts.get(kind, ())
             if place < len(facts):
                 chosen[kind] = facts[(place + self._seed) % len(facts)]
+        if taste := chosen.get("prato"):
+            if not (self.religion.startswith("é evangélic") and _STRONG_DRINK.match(taste)):
+                chosen["sabor"] = taste
+            if _NO_PLATE.match(taste):
+                del chosen["prato"]
         return chosen
 
 
@@ -271,15 +286,18 @@ def _words(
     if (title := record.get(prompts.OCCUPATION)) and stage == "works" and says_work:
         if not title.startswith("Trabalhador"):
             words["trab"] = ""  # opens templates that say "trabalha como"
-        words["prof"], words["um_prof"] = lower_first(title), f"{uma} {lower_first(title)}"
+        words["prof"] = lower_first(spoken_title(title))
+        words["um_prof"] = f"{uma} {words['prof']}"
     if (former := record.get(prompts.FORMER)) and stage in ("looks", "retired"):
-        words["antes"] = lower_first(former)
+        words["antes"] = lower_first(spoken_title(former))
     position = record.get(prompts.POSITION, "")
     if not position.startswith("ajuda"):
         words["ganha_a_vida"] = "ganha a vida"
     if position:
         manner = next((manner for start, manner in _MANNER if start in position), position)
         words["modo"] = manner.replace("{a}", words["a"])
+    if "rural" not in record.get(prompts.ZONE, ""):
+        words["urbano"] = ""  # opens templates about streets and shops
     words |= _habits(record)
     for word in ("em_cidade", "de_cidade", "em_estado", "ela", "ganha_a_vida"):
         if word in words:
@@ -294,4 +312,4 @@ def _habits(record: Mapping[str, str]) -> dict[str, str]:
     if sport.startswith(NO_SPORT):
         reason = sport.partition(", ")[2]
         return words | ({"sem_esporte": reason} if reason else {})
-    return words | ({"esporte": sport} if sport else {})
+    return words | ({"esporte": sport, "o_esporte": with_article(sport_article(sport), sport)} if sport else {})
