@@ -24,6 +24,7 @@ from udfs.offline_writer.record import TRAITS, Person
 WANTED_CHARACTERS = 308
 WANTED_BRIEF_CHARACTERS = 180
 BRIEF_TRIES = 5
+WATCHED_TRIES = 5
 GOOD_ENOUGH_CHARACTERS = 20
 _TAIL_KINDS = frozenset(("joy", "woe", "g", "mania"))
 _OPENINGS_WITH_TITLE: Mapping[str, Mapping[str, lexicon.Pool]] = {
@@ -108,22 +109,26 @@ def _fitting(
 def _sports(person: Person) -> list[lexicon.Pastime]:
     """One thing done and one watched, either first; the thing done is the record's option, if the tables know it."""
     dice = person.dice("sports rows")
-    watched = dice.some(_fitting(person, "sports", ("watch",)), 2)
     if "sem_esporte" in person.words:
-        return watched
+        first, *others = dice.some(_fitting(person, "sports", ("watch",)), WATCHED_TRIES)
+        said = about(first.phrases[0].text)
+        return [first, next((row for row in others if said.isdisjoint(about(row.phrases[0].text))), others[0])]
     if dice.chance(0.1):
         return dice.some(_fitting(person, "sports", ("only",)), 1)
+    watched = dice.pick(_fitting(person, "sports", ("watch",)))
     rows = _fitting(person, "sports", ("play",))
     own = [row for row in rows if row.item and row.item == person.words.get("esporte")]
     played = dice.pick(own or rows)
-    return [played, watched[0]] if dice.chance(0.7) else [watched[0], played]
+    return [played, watched] if dice.chance(0.7) else [watched, played]
 
 
 def _two_groups(person: Person, kind: str) -> list[lexicon.Pastime]:
     """Two rows of different roles, so that they do not say the same thing twice; the dream of a journey comes last."""
     dice = person.dice(f"{kind} rows")
-    first = dice.pick(_fitting(person, kind, without=("dream",)))
-    others = () if first.group == "only" else _fitting(person, kind, without=(first.group, "only"))
+    # What is told of feasts is mostly of the saints'.
+    apart = ("dream", "feast") if "evangélic" in person.religion else ("dream",)
+    first = dice.pick(_fitting(person, kind, without=apart))
+    others = () if first.group == "only" else _fitting(person, kind, without=(first.group, "only", *apart[1:]))
     return [first, *dice.some(others, 1)]
 
 
@@ -145,7 +150,8 @@ def _pastime(person: Person, kind: str, style: str, rows: Sequence[lexicon.Pasti
     opening = open_with(dice, plans[kind], style, words, said=about(phrases[0]))
     if len(rows) > 1:
         words["m"] = phrases[1]
-        second = say(dice, plans["second_dream" if rows[1].group == "dream" else "second"], words)
+        linking = plans["second_dream" if rows[1].group == "dream" else "second"]
+        (second,) = say_some(dice, linking, words, 1, about(phrases[1])) or ["também {m}".format_map(words)]
         opening = f"{opening}. {upper_first(second)}"
     tails = plans["food_tail_with_cook" if kind == "food" and rows[0].group == "cook" else f"{kind}_tail"]
     place = KINDS.index(kind) + 1

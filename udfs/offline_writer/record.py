@@ -28,6 +28,7 @@ SAYS_STATE = 0.83
 SAYS_AGE = 0.65
 SAYS_OCCUPATION = 0.86
 SEASONED_YEARS = 40
+SHORT_TITLE_CHARACTERS = 28
 RESTS_YEARS = 65  # without work at this age is no pause
 # Which text may use the first, second, ... fact of a kind.
 _TAKERS = {
@@ -288,6 +289,8 @@ def _words(
             words["trab"] = ""  # opens templates that say "trabalha como"
         words["prof"] = lower_first(spoken_title(title))
         words["um_prof"] = f"{uma} {words['prof']}"
+        if len(title) <= SHORT_TITLE_CHARACTERS:
+            words["curto"] = ""  # opens templates that lean on the title
     if (former := record.get(prompts.FORMER)) and stage in ("looks", "retired"):
         words["antes"] = lower_first(spoken_title(former))
     position = record.get(prompts.POSITION, "")
