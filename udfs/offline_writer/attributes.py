@@ -24,6 +24,7 @@ WANTED_CHARACTERS = 800
 OLDER_YEARS = 58
 VERY_OLD_YEARS = 78
 SKILL_ACTS = 4
+_ON_THE_LAND = ("roca", "criacao", "pesca e mata")
 SPARED_ACT = 2  # of the person's acts, this one is told by another text
 # Pastimes that are a sport: not of someone of whom the record says that there is none.
 _EXERCISE = frozenset(
@@ -200,7 +201,8 @@ def goals(person: Person) -> list[str]:
     elif stage == "works" and age_years >= OLDER_YEARS:
         first = second = pools["goal_work_mature" if age_years < 65 else "goal_work_old"]
     elif stage == "works":
-        first = pools["goal_own"] if person.is_own_boss else person.trade.goal
+        has_shop = person.is_own_boss and person.trade.kin not in _ON_THE_LAND
+        first = pools["goal_own"] if has_shop else person.trade.goal
         second = pools[
             ("goal_work_young", "goal_work_adult", "goal_work_mature")[sum(age_years >= end for end in (30, 45))]
         ]

@@ -20,7 +20,7 @@ from typing import Any
 FACTS = frozenset(("prato", "sabor", "festa", "lugar_reg", "ritmo", "oficio", "produto", "lugar_cidade"))
 _PLACEHOLDER = re.compile(r"{(\w+)}")
 _WORD = re.compile(r"\w{5,}")
-_LETTERS = 5
+_LETTERS = 4
 # Words that two phrases may share and still not repeat each other.
 _TELL_NOTHING = frozenset(
     ("ainda", "antes", "assim", "demais", "depois", "desde", "entre", "mesmo", "muito", "nunca", "outra", "outro")
@@ -33,7 +33,7 @@ _DATA = resources.files("udfs.offline_writer").joinpath("data")
 def about(phrase: str) -> frozenset[str]:
     """The beginnings of the telling words of a phrase: two phrases that share one seem to repeat each other."""
     words = set(_WORD.findall(phrase.lower().replace("viaj", "viag"))) - _TELL_NOTHING
-    return frozenset(word[: min(_LETTERS, len(word) - 1)] for word in words)
+    return frozenset(word[:_LETTERS] for word in words)
 
 
 class Template:

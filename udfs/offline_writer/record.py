@@ -150,7 +150,7 @@ class Person:
             if place < len(facts):
                 chosen[kind] = facts[(place + self._seed) % len(facts)]
         if taste := chosen.get("prato"):
-            if not (self.religion.startswith("é evangélic") and _STRONG_DRINK.match(taste)):
+            if not _STRONG_DRINK.match(taste):
                 chosen["sabor"] = taste
             if _NO_PLATE.match(taste):
                 del chosen["prato"]
