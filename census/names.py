@@ -100,7 +100,7 @@ def first_names(by_decade: DataFrame, by_sex: DataFrame, lexicon: DataFrame) -> 
     return (
         people.withColumn("by", share)
         .select(
-            F.coalesce("accented", F.initcap("name")).alias("first_name"),
+            F.coalesce("accented", by_rule(F.col("name"))).alias("first_name"),
             "by.sex",
             F.col("birth_decade").cast("int"),
             (F.col("bearers") * F.col("by.share")).alias("persons"),
@@ -115,7 +115,7 @@ def by_state(counts: DataFrame, lexicon: DataFrame) -> DataFrame:
     """Candidates by state of birth, sex and first name with accents: `uf`, `sex`, `first_name`, `bearers`, `people`."""
     return (
         counts.join(lexicon, "name", "left")
-        .groupBy("uf", "sex", F.coalesce("accented", F.initcap("name")).alias("first_name"))
+        .groupBy("uf", "sex", F.coalesce("accented", by_rule(F.col("name"))).alias("first_name"))
         .agg(F.sum("bearers").alias("bearers"), F.max("people").alias("people"))
     )
 
@@ -147,8 +147,8 @@ def second_names(compounds: DataFrame, lexicon: DataFrame) -> DataFrame:
         .select(
             "sex",
             "birth_period",
-            F.coalesce("first_accented", F.initcap("first")).alias("first_name"),
-            F.concat("particle", F.coalesce("last_accented", F.initcap("last"))).alias("second_name"),
+            F.coalesce("first_accented", by_rule(F.col("first"))).alias("first_name"),
+            F.concat("particle", F.coalesce("last_accented", by_rule(F.col("last")))).alias("second_name"),
             "persons",
         )
     )
@@ -202,7 +202,7 @@ def surnames(
         .join(ratios, "name", "left")
         .join(_reviewed(spellings, "surname"), "name", "left")
         .select(
-            F.coalesce("reviewed", "form", _with_tilde(F.col("name"))).alias("surname"),
+            F.coalesce("reviewed", "form", by_rule(F.col("name"))).alias("surname"),
             "persons",
             "particle",
             F.coalesce("particle_share", F.lit(0.0)).alias("particle_share"),
@@ -220,6 +220,28 @@ def surnames(
 
 # Surnames of Japan and China that end in -ao without a tilde.
 _NO_TILDE = "NAGAO TAKAO MASAO ISAO AKAO MURAO UEHAO CHAO LIAO ZHAO MIAO TAO GAO CAO BAO HAO XIAO SHAO PAO LAO KAO DAO"
+
+
+# Endings after the stressed vowel: -ário, -êncio, -ônio; -ínia, -élia, -ícia (but Maria, Luzia, Sofia, Estefania).
+_AFTER_STRESS = (
+    "(?:(?:[bcdglmnprstv]|[nr]c|lv|qu)io"
+    "|(?:[dv]|(?<!fa)n|lv|(?<=[eiou])[bl]|(?<=[aeio])s|(?<=[aeiu])c|(?<=[ae])nc|(?<=[eo])r|(?<=[ei])g)ia)$"
+)
+_FALLING = "(?<=[aeo])[iu]"  # the second vowel of a diphthong bears no accent of its own
+_OTHER_STRESS = ("Dario",)
+
+
+def by_rule(name: Column) -> Column:
+    """A name whose accents nobody wrote down: tilde and cedilla, and the stress of -io and of some -ia."""
+    written = _with_tilde(name)
+    stressed = written
+    for vowel, accented in (("a", "á"), ("e", "é"), ("i", "í"), ("o", "ó"), ("u", "ú")):
+        nasal = {"a": "â", "e": "ê", "o": "ô"}.get(vowel, accented)
+        before = f"(?<=.)(?!{_FALLING}){vowel}"
+        stressed = F.regexp_replace(stressed, f"{before}(?=[mn]c?i[oa]$)(?={_AFTER_STRESS})", nasal)
+        stressed = F.regexp_replace(stressed, f"{before}(?={_AFTER_STRESS})", accented)
+    stressed = F.regexp_replace(stressed, f"(?<=.)a(?=u{_AFTER_STRESS})", "á")
+    return F.when(written.isin(*_OTHER_STRESS), written).otherwise(stressed)
 
 
 def _with_tilde(name: Column) -> Column:

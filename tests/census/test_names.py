@@ -49,6 +49,15 @@ def test_a_surname_without_a_known_spelling_gets_its_tilde_and_cedilla(spark):
     assert found == ["Cantão", "Assunpcão", "Falcão", "Bulhão", "Nagao", "Liao", "Souza"]
 
 
+def test_a_name_without_a_known_spelling_gets_the_stress_of_its_ending(spark):
+    bare = {"LAVINIA": "Lavínia", "ILIDIA": "Ilídia", "ELIZIARIO": "Eliziário", "AMANCIO": "Amâncio", "TONIO": "Tônio"}
+    bare |= {"CLODIA": "Clódia", "FLAUDIO": "Fláudio", "LEIDIA": "Leidia", "ENIA": "Enia", "VILENIA": "Vilênia"}
+    bare |= {word: word.capitalize() for word in ("MARIA", "LUZIA", "SOFIA", "ESTEFANIA", "GARCIA", "DARIO", "SAMPAIO")}
+    rows = spark.createDataFrame([(word,) for word in bare], "name string")
+    found = {row[0]: row[1] for row in rows.select("name", names.by_rule(rows["name"])).collect()}
+    assert found == bare
+
+
 def test_a_name_that_a_sex_hardly_ever_bears_is_left_to_the_other(spark):
     by_decade = spark.createDataFrame(
         [("LUCAS", "nasc_1990_1999", 400_000.0), ("DARCI", "nasc_1930_1939", 20_000.0)],
