@@ -700,6 +700,7 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "accented_given_names": Layout((Field("label", "label"),)),
     "spellings": Layout((Field("kind", "kind", codes=_same(("given", "surname"))), Field("form", "form"))),
+    "surname_slips": Layout((Field("form", "name"), Field("reason", "reason"))),
     "dishes": Layout(
         (
             Field("uf", "uf", codes=_same(codes.UFS)),

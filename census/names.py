@@ -160,12 +160,14 @@ def surnames(
     particles: DataFrame,
     given_names: DataFrame,
     spellings: DataFrame,
+    slips: DataFrame,
     *,
     shrink: float = 20.0,
 ) -> DataFrame:
     """Family names with accents, particle and the ratio of each state of birth.
 
-    A word that is a common given name counts as a surname only where candidates bear it last often enough.
+    A word that is a common given name counts as a surname only where candidates bear it last often enough. Slips of the
+    census form are left out rather than given to the name that was meant: that name keeps the share IBGE published.
 
     Args:
         national: `name`, `persons` (bearers in Brazil in any position).
@@ -173,6 +175,7 @@ def surnames(
         particles: `name`, `form`, and the share of each particle in columns de, da, do, dos, das.
         given_names: `name`, `women`, `men`.
         spellings: `kind`, `form`: reviewed spellings.
+        slips: `name`: misspelt forms, and words that are no surname.
         shrink: k of the shrunk ratio (bearers + k) / (people * share_brazil + k).
 
     Returns:
@@ -193,6 +196,7 @@ def surnames(
     )
     family = (
         national.where(~F.col("name").isin(list(NOT_SURNAMES)))
+        .join(slips.select("name"), "name", "left_anti")
         .join(last, "name", "left")
         .join(given, "name", "left")
         .where("is_given IS NULL OR last_share >= 0.3")

@@ -215,7 +215,12 @@ def build(rows: Mapping[str, DataFrame]) -> dict[Table, DataFrame]:
         .groupBy("region", "suffix")
         .agg(F.sum("persons").alias("persons")),
         tables.SURNAME: names.surnames(
-            good["surnames"], good["surnames_uf"], good["surname_particles"], good["names_by_sex"], good["spellings"]
+            good["surnames"],
+            good["surnames_uf"],
+            good["surname_particles"],
+            good["names_by_sex"],
+            good["spellings"],
+            good["surname_slips"],
         ),
         tables.TRAIT_NORM: harmonise.trait_norms(good["trait_norms"]),
         tables.TRAIT_CORRELATION: good["trait_correlations"].select(F.col("factor"), *"OCEAN").toDF(*factors),

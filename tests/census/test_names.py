@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+from importlib import resources
+
 import pytest
 
 from census import names
@@ -56,6 +60,51 @@ def test_a_name_without_a_known_spelling_gets_the_stress_of_its_ending(spark):
     rows = spark.createDataFrame([(word,) for word in bare], "name string")
     found = {row[0]: row[1] for row in rows.select("name", names.by_rule(rows["name"])).collect()}
     assert found == bare
+
+
+@pytest.fixture(scope="module")
+def slips() -> list[dict[str, str]]:
+    text = resources.files("census").joinpath("reference", "surname_slips.csv").read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+@pytest.fixture(scope="module")
+def bearers() -> dict[str, int]:
+    with resources.files("census").joinpath("reference", "surnames.csv.gz").open("rb") as file:
+        lines = gzip.decompress(file.read()).decode("utf-8").splitlines()
+    return {row["sobrenome"]: int(row["frequencia"]) for row in csv.DictReader(lines)}
+
+
+def test_a_slip_is_far_rarer_than_the_name_that_was_meant(slips, bearers):
+    for row in slips:
+        meant = row["surname"]
+        assert row["reason"] and row["form"] in bearers, row
+        assert not meant or bearers[meant] >= 200 * bearers[row["form"]], row
+        assert not meant or abs(len(meant) - len(row["form"])) <= 1, row
+    assert len({row["form"] for row in slips}) == len(slips)
+
+
+def test_slips_are_none_of_the_200_commonest_surnames_nor_names_of_their_own(slips, bearers):
+    forms = {row["form"] for row in slips}
+    assert {"PEREIEA", "CARREIA", "CAVALHO", "SULVA", "NAO", "SABE"} <= forms
+    assert not forms & set(sorted(bearers, key=lambda name: -bearers[name])[:200])
+    own = "SOUSA CORREA CORREIA PEDREIRA RIBEIRA COTA TOSTA ACOSTA GOMEZ RODRIGUEZ VIDEIRA SUARES CARO SALEM LIM SA"
+    assert not forms & set(own.split())
+
+
+def test_surnames_leave_slips_out_and_everybody_else_as_counted(spark):
+    counted = [("SILVA", 34e6), ("SULVA", 52e3), ("PEDREIRA", 18e3)]
+    ratios = "uf string, name string, bearers double, last_bearers double, people double, share_brazil double"
+    particles = "name string, form string, de double, da double, do double, dos double, das double"
+    rows = names.surnames(
+        spark.createDataFrame(counted, "name string, persons double"),
+        spark.createDataFrame([("AC", "SILVA", 1764.0, 1075.0, 6370.0, 0.167)], ratios),
+        spark.createDataFrame([("SILVA", "Silva", 0.0, 0.75, 0.0, 0.0, 0.0)], particles),
+        spark.createDataFrame([], "name string, women double, men double"),
+        spark.createDataFrame([], "kind string, form string"),
+        spark.createDataFrame([("SULVA", "tecla vizinha")], "name string, reason string"),
+    )
+    assert {row["surname"]: row["persons"] for row in rows.collect()} == {"Silva": 34e6, "Pedreira": 18e3}
 
 
 def test_a_name_that_a_sex_hardly_ever_bears_is_left_to_the_other(spark):
