@@ -102,6 +102,7 @@ class NameLaws:
                 self.surname_tail,
             ),
             particle_share=self.surnames["particle_share"].to_numpy(dtype=float),
+            surname_as_first=np.array([self.first_place.get(word, -1) for word in self.surnames["surname"]]),
             suffix=alias.build((suffixes / suffixes.sum()).to_numpy()[None]),
         )
 
@@ -210,6 +211,8 @@ def _compounds(
     have the region's share, and the first names stay as they are.
     """
     listed = structure.set_index(["region", "sex", "birth_period"])
+    last_words = [word.split(" ")[-1] for word in second_place]
+    is_devotion = np.array([" " in word for word in second_place])
     carrying = structure["people"] * structure["compound_share"]
     compounds = carrying.groupby([structure["sex"], structure["birth_period"]]).sum()
     shape = (len(codes.SEXES), len(PERIODS), len(place))
@@ -223,7 +226,11 @@ def _compounds(
         counted = rows["persons"].to_numpy(dtype=float)
         law = national[s][[d for d, start in enumerate(_DECADES) if _period_of(start) == p]].mean(axis=0)
         carried = np.bincount(first, counted, len(place))
-        # Compounds of fewer than 5 candidates are not listed: names without one share them, with any second name.
+        # Compounds of fewer than 5 candidates are not listed: names without one share them, with any second name that
+        # is one of their sex (José comes after Maria only), and de Fátima as often as after others than Maria.
+        of_sex = national[s].sum(axis=0)
+        fits = np.array([place.get(word, -1) >= 0 and of_sex[place[word]] > 0 for word in last_words])
+        shared = np.where(is_devotion[second], first != carried.argmax(), fits[second])
         unlisted = max(float(compounds[(sex, period)]) - float(counted.sum()), 0.0)
         alone = law * (carried == 0)
         carried = carried + unlisted * alone / alone.sum()
@@ -231,7 +238,7 @@ def _compounds(
             share = float(listed.loc[(region, sex, period), "compound_share"])
             chance[codes.REGIONS.index(region), s, p] = name_laws.compound_chance(law, carried / carried.sum(), share)
         cell[s, p] = len(laws)
-        laws.append(np.bincount(second, counted))
+        laws.append(np.bincount(second, counted * shared if shared.any() else counted))
         words.append(np.arange(len(laws[-1])))
         for name in np.unique(first):
             cell[s, p, name] = len(laws)

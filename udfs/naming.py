@@ -62,6 +62,7 @@ class NameTables:
         suffix_share: (sex, period).
         surname_count: (sex, period, ever married) laws of 1, 2 or 3 surnames.
         surname: One law of a slot. `particle_share` by surname.
+        surname_as_first: The same word's place among first names, -1 if it is none.
         suffix: Law of the suffixes of men.
     """
 
@@ -76,6 +77,7 @@ class NameTables:
     surname_count: Alias
     surname: HeadAndTail
     particle_share: NDArray[np.float64]
+    surname_as_first: NDArray[np.int64]
     suffix: Alias
 
 
@@ -109,12 +111,16 @@ def draw_names(
     second = np.full(len(numbers), -1, dtype=np.int64)
     # Nobody is Ana Ana.
     second[compound] = np.where(tables.second_as_first[carried] == first[compound], -1, carried)
+    second_word = np.where(second >= 0, tables.second_as_first[second], -1)
     count = 1 + tables.surname_count.draw(by_period * np.int32(2) + ever_married, u(SURNAME_COUNT))
     surnames = np.full((len(numbers), MAX_SURNAMES), -1, dtype=np.int64)
     particle = np.zeros((len(numbers), MAX_SURNAMES), dtype=bool)
     for slot in range(MAX_SURNAMES):
         chosen = np.flatnonzero(count > slot)
         drawn, twice = _surname(tables, u(SURNAME[slot], numbers[chosen]), surnames[chosen, :slot])
+        # Nor is anybody Antônio Antônio or Ana Maria de Maria: one more draw.
+        word = tables.surname_as_first[drawn]
+        twice |= (word >= 0) & ((word == first[chosen]) | (word == second_word[chosen]))
         # Nobody is Silva da Silva by chance twice over: one more draw, then the slot stays empty.
         again = chosen[twice]
         drawn[twice], empty = _surname(tables, u(SURNAME_AGAIN[slot], numbers[again]), surnames[again, :slot])

@@ -18,7 +18,7 @@ from udfs.titles import TitleLaws
 Integers = NDArray[np.int64]
 Codes = NDArray[np.int32]
 Uniforms = NDArray[np.float64]
-SAMPLER_VERSION = 4
+SAMPLER_VERSION = 5
 PERSON_ID_SHIFT = 10**10
 _BAND_OF_AGE = np.array([codes.AGE_BANDS.index(codes.age_band(age)) for age in range(131)], dtype=np.int32)
 _WORKS = codes.ACTIVITIES.index("ocupado")

@@ -37,6 +37,7 @@ def make_tables() -> NameTables:
         surname_count=alias.build(np.tile([0.3, 0.5, 0.2], (2 * len(PERIODS) * 2, 1))),
         surname=HeadAndTail(np.array([0.8]), laws(1, [3.0, 1.0], [0, 1]), laws(1, [1.0] * 6, [2, 3, 4, 5, 6, 7])),
         particle_share=np.array([1.0] + [0.0] * 7),
+        surname_as_first=np.array([-1, 1] + [-1] * 6),
         suffix=alias.build(np.array([[0.5, 0.5]])),
     )
 
@@ -72,6 +73,13 @@ def test_surnames_are_one_to_three_and_hardly_ever_alike(drawn):
         assert (drawn.surnames[both, one] != drawn.surnames[both, other]).all()
     assert drawn.with_particle[drawn.surnames == 0].all()
     assert not drawn.with_particle[drawn.surnames > 0].any()
+
+
+def test_nobody_bears_the_first_name_as_a_surname_but_by_chance_twice_over(drawn):
+    again = (drawn.first == 1) & (drawn.surnames == 1).any(axis=1)
+    others = (drawn.first == 2) & (drawn.surnames == 1).any(axis=1)
+    assert again.sum() / (drawn.first == 1).sum() < 0.4 * others.sum() / (drawn.first == 2).sum()
+    assert (drawn.surnames[:, 0] >= 0).all()
 
 
 def test_a_suffix_is_a_man_s(drawn, people):
