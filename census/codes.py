@@ -85,6 +85,7 @@ OCCUPATION_GROUPS = (
     "Ocupação elementar",
     "Membro das forças armadas, policial ou bombeiro militar",
 )
+STATUTORY = "militar ou estatutário"
 POSITIONS = (
     "privado com carteira",
     "privado sem carteira",
@@ -92,7 +93,7 @@ POSITIONS = (
     "doméstico sem carteira",
     "público com carteira",
     "público sem carteira",
-    "militar ou estatutário",
+    STATUTORY,
     "empregador",
     "conta própria",
     "familiar auxiliar",

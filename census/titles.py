@@ -18,11 +18,12 @@ from census import codes
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-FORMAL_POSITIONS = ("privado com carteira", "público com carteira", "militar ou estatutário")
+FORMAL_POSITIONS = ("privado com carteira", "público com carteira", codes.STATUTORY)
 _UNCOUNTED_JOBS = 200.0  # weight of a title that RAIS counts under 1,000 times
 _INFORMAL_POWER = 0.5
 _NO_SHARE = 0.02  # a title is never closed to a sex by RAIS alone
 _PASSES = 60
+_CONSCRIPTS = ("010305", "010310", "010315")  # ranks of the three forces: most leave after a year, all within eight
 LOWEST_FACTOR, HIGHEST_FACTOR = 0.02, 10.0  # of a place, on a title's weight
 
 
@@ -134,6 +135,12 @@ def raked(base: Array, tilt: Array, cod: Integers, women_of_cod: Array) -> Array
 def past_factor(titles: Titles) -> Array:
     """(titles,) times a title's weight in a job of former times: what is out of use was in use, the new was not."""
     return np.select([titles.era == "past", titles.era == "new"], [1.0 / titles.factor, 0.0], 1.0)
+
+
+def held_for_life(titles: Titles) -> Flags:
+    """(titles,) whether only servants by statute may have it: judges, police; but not ranks, filled by conscription."""
+    statute = np.array([position == codes.STATUTORY for position in codes.POSITIONS])
+    return np.asarray((titles.positions == statute).all(axis=1) & ~np.isin(titles.cbo, _CONSCRIPTS))
 
 
 def age_ends(titles: Titles) -> Integers:

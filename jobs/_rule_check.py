@@ -94,6 +94,14 @@ TITLE_RULES = (
         "A MEI works in one of the trades of the annex.",
         "Resolução CGSN 140/2018, Anexo XI; base groups: Povo, mei_trades.csv",
     ),
+    TitleRule(
+        "no_former_title_of_children",
+        "former_occupation_title",
+        "former_occupation_title IS NOT NULL AND activity IS NULL",
+        "activity is missing",
+        "A child had no job.",
+        "Povo, definition of former_occupation_title (core_persona__attribute)",
+    ),
 )
 
 

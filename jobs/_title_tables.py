@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from census import codes, titles
 from udfs import alias
-from udfs.titles import TitleLaws
+from udfs.titles import COHORTS, TitleLaws
 
 Array = NDArray[np.float64]
-_COHORTS = 2  # jobs of today's titles, and jobs of who is old now
 _SEXES, _LEVELS, _POSITIONS = len(codes.SEXES), len(codes.EDUCATION_LEVELS), len(codes.POSITIONS)
 
 
@@ -106,13 +105,15 @@ def _laws(
 ) -> tuple[list[_Law], NDArray[np.int32], NDArray[np.int32]]:
     """Laws, the law of every cell, and that of every cell of a job that is over. Cells with the same law share it.
 
-    A job that is over asks for the schooling that its title asks for; where that closes a base group its law is -1.
+    A job that is over asks for the schooling that its title asks for, and who looks for another held none for life;
+    where that closes a base group its law is -1.
     """
     formal = np.isin(codes.POSITIONS, titles.FORMAL_POSITIONS).astype(np.int64)
     ages = allowed.shape[-1]
     cells = np.full((cods, _SEXES, _LEVELS * _POSITIONS * ages), -1, dtype=np.int32)
-    former = np.full((cods, _SEXES, _COHORTS * _LEVELS), -1, dtype=np.int32)
+    former = np.full((cods, _SEXES, COHORTS * _LEVELS), -1, dtype=np.int32)
     of_old = titles.past_factor(known)
+    for_life = titles.held_for_life(known)
     schooled = np.arange(_LEVELS) >= known.min_level[:, None]
     laws: list[_Law] = []
     starts = np.searchsorted(known.cod, np.arange(cods + 1))
@@ -124,7 +125,8 @@ def _laws(
             recent = schooled[rows] * weights[1, rows, sex][:, None]
             old = recent * of_old[rows, None]
             old = np.where(old.sum(axis=0) > 0, old, recent)
-            flat = np.concatenate([table.reshape(len(rows), -1), recent, old], axis=1)
+            looking = recent * ~for_life[rows, None]
+            flat = np.concatenate([table.reshape(len(rows), -1), recent, old, looking], axis=1)
             distinct, place = np.unique(flat, axis=1, return_inverse=True)
             number = np.full(distinct.shape[1], -1, dtype=np.int32)
             for i in np.flatnonzero(distinct.sum(axis=0) > 0):

@@ -28,6 +28,7 @@ _LOOKS, _RETIRED = codes.ACTIVITIES.index("desocupado"), codes.ACTIVITIES.index(
 _LAST_WORK_BANDS = np.array([codes.AGE_BANDS.index(band) for band in ("50-54", "55-59", "60-64")], dtype=np.int32)
 _LAST_WORK_ENDS = np.array([0.25, 0.60])
 _OLD_JOB_YEARS = 70
+_ACTIVITY_YEARS = 14  # whom the surveys ask what they do
 # Who drew a base group that the schooling closes draws again.
 _FORMER_TRIES = 8
 # Who does not work has none of these.
@@ -247,7 +248,7 @@ def draw(
         "marital_status": values["marital_status"],
         "in_union": values["in_union"],
         "religion": only(values["religion"], age >= 10),
-        "activity": only(values["activity"], age >= 14),
+        "activity": only(values["activity"], age >= _ACTIVITY_YEARS),
         "occupation_group": of_work(job["occupation_group"]),
         "occupation_cod": of_work(job["occupation_cod"]),
         "title": of_work(title),
@@ -282,11 +283,11 @@ def _income(band: Codes, group: Codes, u: Uniforms, tables: StateTables) -> Unif
 def _former_titles(numbers: Integers, age_years: Codes, values: dict[str, Codes], tables: StateTables) -> Codes:
     """Last occupation of the retired and of who looks for work; -1 for others.
 
-    Who looks had the work of their like today. Who is retired had that of their like at the age of their last work,
-    under the titles of that time.
+    Who looks had the work of their like today, but for what is held for life. Who is retired had that of their like at
+    the age of their last work, under the titles of that time.
     """
     activity = values["activity"]
-    had_work = np.flatnonzero((activity == _LOOKS) | (activity == _RETIRED))
+    had_work = np.flatnonzero(((activity == _LOOKS) | (activity == _RETIRED)) & (age_years >= _ACTIVITY_YEARS))
     past = {name: codes_[had_work] for name, codes_ in values.items()}
     chosen = numbers[had_work]
     retired = activity[had_work] == _RETIRED
@@ -298,7 +299,8 @@ def _former_titles(numbers: Integers, age_years: Codes, values: dict[str, Codes]
     last = _LAST_WORK_BANDS[np.searchsorted(_LAST_WORK_ENDS, u(LAST_WORK, everyone), side="right")]
     last = np.where(retired, last, _LAST_WORK_BANDS[-1])
     past["age_band"] = np.minimum(past["age_band"], last)
-    past["is_old"] = (retired & (age_years[had_work] >= _OLD_JOB_YEARS)).astype(np.int32)
+    of_retired = np.where(age_years[had_work] >= _OLD_JOB_YEARS, titles.OLD, titles.RECENT)
+    past["cohort"] = np.where(retired, of_retired, titles.LOOKING).astype(np.int32)
     by_name = {variable.name: variable for variable in tables.network}
     for variable in tables.network:
         if variable.number is None and variable.parents == ("age_band",):  # coarser ages

@@ -18,6 +18,10 @@ _CELL = ("occupation_cod", "sex", "education_level", "position")
 Uniforms = NDArray[np.float64]
 
 
+RECENT, OLD, LOOKING = 0, 1, 2  # whose job is over
+COHORTS = 3
+
+
 @dataclass(frozen=True)
 class TitleLaws:
     """Laws of the titles; the same for all states but for the places.
@@ -30,7 +34,8 @@ class TitleLaws:
         slot_column: Column of `factor` of each slot's title; 0: no place favours it.
         tilted: (laws,) whether a place may favour a title of the law.
         former_law: (COD x sexes x cohorts x levels,) law of a job that is over: schooling and sex count, position does
-            not; who is old had titles that are out of use today. -1 where the schooling closes the base group.
+            not; who is old had titles that are out of use today, who looks for work none that is held for life. -1
+            where no title is open.
         trades: Laws of the trades of a MEI.
         trade_law: (COD x sexes,) law of each cell; -1 where there is none.
     """
@@ -86,13 +91,14 @@ def cells(job: dict[str, Codes], age_class: Codes, age_years: Codes) -> Codes:
 
 
 def former_laws(laws: TitleLaws, past: dict[str, Codes]) -> Codes:
-    """The law of a job that is over; -1 where the person's schooling closes the base group.
+    """The law of a job that is over; -1 where no title of the base group is open to the person.
 
     Args:
-        past: Codes: occupation_cod, sex, education_level, and `is_old`, 1 for who left the job long ago.
+        past: Codes: occupation_cod, sex, education_level, and `cohort`: `RECENT`, `OLD` for who left the job long ago,
+            `LOOKING` for who looks for another.
     """
     cell = past["occupation_cod"] * np.int32(len(codes.SEXES)) + past["sex"]
-    cell = cell * np.int32(2) + past["is_old"]
+    cell = cell * np.int32(COHORTS) + past["cohort"]
     return laws.former_law[cell * np.int32(len(codes.EDUCATION_LEVELS)) + past["education_level"]]
 
 

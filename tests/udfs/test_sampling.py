@@ -11,7 +11,7 @@ from census import codes, expectation, seeds
 from census.network import NodeTable
 from udfs import alias, sampling
 from udfs.sampling import StateTables, Trace, Variable
-from udfs.titles import TitleLaws
+from udfs.titles import COHORTS, TitleLaws
 
 PLACES, BANDS = 3, len(codes.AGE_BANDS)
 BLOCK = (3, 2, 2)  # races, levels, zones: fewer than in life
@@ -84,7 +84,7 @@ def make_titles() -> TitleLaws:
         weight=np.concatenate([law / law.sum() for law in weights]),
         slot_column=np.zeros(len(value), dtype=np.int32),
         tilted=np.zeros(18, dtype=bool),
-        former_law=np.repeat(cells, 2 * len(codes.EDUCATION_LEVELS)),
+        former_law=np.repeat(cells, COHORTS * len(codes.EDUCATION_LEVELS)),
         trades=laws,
         trade_law=cells,
     )
@@ -296,7 +296,8 @@ def test_work_is_of_who_works_and_a_past_of_who_looks_or_is_retired(people, trac
         assert np.array_equal(people[name] >= 0, works), name
     assert np.array_equal(np.isfinite(people["income_brl"]), works)
     had = np.isin(activity, [codes.ACTIVITIES.index(name) for name in ("desocupado", "aposentado")])
-    assert np.array_equal(people["former_title"] >= 0, had)
+    asked = people["age_years"] >= 14
+    assert np.array_equal(people["former_title"] >= 0, had & asked) and (had & ~asked).any()
     assert (people["occupation_cod"][works] // 3 == people["occupation_group"][works]).all()
 
 
@@ -327,7 +328,7 @@ def test_the_old_once_did_what_people_under_65_do_today(state):
 def test_a_schooling_that_closes_a_base_group_has_another_occupation_of_the_past(state):
     # Group 0 of three base groups is closed to everyone: its law is none.
     closed = state.titles.former_law.copy()
-    closed[: 3 * 2 * 2 * len(codes.EDUCATION_LEVELS)] = -1
+    closed[: 3 * 2 * COHORTS * len(codes.EDUCATION_LEVELS)] = -1
     shut = replace(state, titles=replace(state.titles, former_law=closed))
     found, before = (sampling.draw(np.arange(1 << state.bits), each) for each in (shut, state))
     had = before["former_title"] >= 0

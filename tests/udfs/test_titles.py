@@ -133,9 +133,9 @@ def test_a_worker_s_title_does_not_hang_on_who_is_drawn_beside(built):
     assert together.tolist() == alone
 
 
-def former(built: _title_tables.TitleTables, cod: str, level: int, is_old: int) -> dict[str, float]:
+def former(built: _title_tables.TitleTables, cod: str, level: int, cohort: int) -> dict[str, float]:
     """Share of each title among the former jobs of one kind; empty where the schooling closes the base group."""
-    given = {"occupation_cod": COD.index(cod), "sex": 1, "education_level": level, "is_old": is_old}
+    given = {"occupation_cod": COD.index(cod), "sex": 1, "education_level": level, "cohort": cohort}
     law = titles.former_laws(built.laws, {k: np.full(WORKERS, v, dtype=np.int32) for k, v in given.items()})
     if law.max() < 0:
         return {}
@@ -152,7 +152,7 @@ def test_a_job_that_is_over_asks_for_schooling_alone(built):
 def test_a_former_title_is_never_below_its_schooling_even_where_that_closes_the_base_group():
     graduates = ROWS[ROWS["occupation_cbo"] != "241099"]
     laws = built_of(graduates).laws
-    past = {name: np.zeros(1, dtype=np.int32) for name in ("occupation_cod", "sex", "education_level", "is_old")}
+    past = {name: np.zeros(1, dtype=np.int32) for name in ("occupation_cod", "sex", "education_level", "cohort")}
     assert titles.former_laws(laws, past).tolist() == [-1]
     assert titles.former_laws(laws, past | {"education_level": np.array([3], dtype=np.int32)})[0] >= 0
 
@@ -163,6 +163,17 @@ def test_who_is_old_had_titles_that_are_out_of_use_and_none_of_the_new(built):
     assert set(now) == {"412105", "412110", "412199"}
     assert set(once) == {"412105", "412110"}
     assert once["412105"] / once["412110"] == pytest.approx(20 * now["412105"] / now["412110"], rel=0.02)
+
+
+def test_who_looks_for_work_held_no_post_for_life_but_may_have_been_a_conscript():
+    judge = title("111305", "2611", 1_000, positions=codes.STATUTORY)
+    ranks = [title(cbo, "4131", 1_000, positions=codes.STATUTORY) for cbo in ("010310", "021205")]
+    built = built_of(pd.concat([pd.DataFrame([judge, *ranks]), ROWS[ROWS["occupation_cod"] == "6221"]]))
+    looking, retired = titles.LOOKING, titles.RECENT
+    assert former(built, "2611", 3, retired) == {"111305": 1.0} and former(built, "2611", 3, looking) == {}
+    assert set(former(built, "4131", 2, retired)) == {"010310", "021205"}
+    assert former(built, "4131", 2, looking) == {"010310": 1.0}
+    assert former(built, "6221", 2, looking) == former(built, "6221", 2, retired)
 
 
 def test_a_mei_has_a_trade_of_the_base_group(built):
