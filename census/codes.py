@@ -86,6 +86,7 @@ OCCUPATION_GROUPS = (
     "Membro das forças armadas, policial ou bombeiro militar",
 )
 STATUTORY = "militar ou estatutário"
+MEI_CEILING_BRL = 6750  # a month: receipts of R$ 81,000 a year, LC 123/2006, art. 18-A
 POSITIONS = (
     "privado com carteira",
     "privado sem carteira",

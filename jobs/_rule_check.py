@@ -95,6 +95,14 @@ TITLE_RULES = (
         "Resolução CGSN 140/2018, Anexo XI; base groups: Povo, mei_trades.csv",
     ),
     TitleRule(
+        "no_mei_over_the_ceiling",
+        "income_brl",
+        f"is_mei AND income_brl > {codes.MEI_CEILING_BRL}",
+        f"is_mei, and income_brl is over {codes.MEI_CEILING_BRL}",
+        "A MEI earns no more than the receipts that the law allows.",
+        "LC 123/2006, art. 18-A, § 1º: R$ 81,000 a year",
+    ),
+    TitleRule(
         "no_former_title_of_children",
         "former_occupation_title",
         "former_occupation_title IS NOT NULL AND activity IS NULL",

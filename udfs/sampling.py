@@ -28,6 +28,7 @@ _LOOKS, _RETIRED = codes.ACTIVITIES.index("desocupado"), codes.ACTIVITIES.index(
 _LAST_WORK_BANDS = np.array([codes.AGE_BANDS.index(band) for band in ("50-54", "55-59", "60-64")], dtype=np.int32)
 _LAST_WORK_ENDS = np.array([0.25, 0.60])
 _OLD_JOB_YEARS = 70
+_LEAST_OF_CEILING = 0.7  # of a MEI's ceiling, what those over it earn at least (an assumption)
 _ACTIVITY_YEARS = 14  # whom the surveys ask what they do
 # Who drew a base group that the schooling closes draws again.
 _FORMER_TRIES = 8
@@ -222,7 +223,7 @@ def draw(
             job[variable.name] = _pick(variable, job, points[at_work], tables, trace)
     u = uniforms(points[at_work], INCOME_POINT, tables)
     income = np.full(len(points), np.nan)
-    income[at_work] = _income(job["income_band"], job["occupation_group"], u, tables)
+    income[at_work] = _income(job["income_band"], job["occupation_group"], job["is_mei"] == 1, u, tables)
     title = titles.draw(tables.titles, tables.place_factor, job, age[at_work], uniforms(points[at_work], TITLE, tables))
     trade = np.full(len(at_work), -1, dtype=np.int32)
     mei = np.flatnonzero(job["is_mei"] == 1)
@@ -271,13 +272,18 @@ def _pick(
     return drawn
 
 
-def _income(band: Codes, group: Codes, u: Uniforms, tables: StateTables) -> Uniforms:
-    """BRL a month of 2022: a quantile of the band's own law, times the growth of the group's mean income."""
+def _income(band: Codes, group: Codes, is_mei: NDArray[np.bool_], u: Uniforms, tables: StateTables) -> Uniforms:
+    """BRL a month of 2022: a quantile of the band's own law, times the growth of the group's mean income.
+
+    A MEI's receipts have a ceiling by law, and whose quantile lies over it earns somewhat less than that.
+    """
     steps = tables.income_points.shape[1] - 1
     place = u * steps
     step = np.minimum(place.astype(np.int64), steps - 1)
     low, high = tables.income_points[band, step], tables.income_points[band, step + 1]
-    return np.round((low + (high - low) * (place - step)) * tables.income_factor[group])
+    found = np.round((low + (high - low) * (place - step)) * tables.income_factor[group])
+    near = np.round(codes.MEI_CEILING_BRL * (_LEAST_OF_CEILING + (1 - _LEAST_OF_CEILING) * u))
+    return np.where(is_mei & (found > codes.MEI_CEILING_BRL), near, found)
 
 
 def _former_titles(numbers: Integers, age_years: Codes, values: dict[str, Codes], tables: StateTables) -> Codes:

@@ -71,17 +71,15 @@ def found(spark, *people: dict[str, object]) -> _rule_check.Found:
     return _rule_check.count(frame, _rule_check.packaged())
 
 
+def make_child(number: int, **given: object) -> dict[str, object]:
+    """A child of 4, of whom nothing is asked."""
+    unasked = ("religion", "activity", "occupation_group", "occupation_cod", "occupation_cbo", "occupation_title")
+    child = dict.fromkeys((*unasked, "education_level", "position", "is_mei", "income_brl", *codes.TRAITS))
+    return make_person(number, age_years=4, marital_status="Solteiro", in_union=False, **child | given)
+
+
 def test_persons_within_the_rules_pass_and_every_rule_gets_its_row(spark):
-    child = dict.fromkeys(
-        ("religion", "activity", "occupation_group", "occupation_cod", "occupation_cbo", "occupation_title", "position",
-         "is_mei", "income_brl", *codes.TRAITS)
-    )  # fmt: skip
-    result = found(
-        spark,
-        make_person(1),
-        make_person(2, age_years=4, education_level=None, marital_status="Solteiro", in_union=False, **child),
-        make_person(3, "SE"),
-    )
+    result = found(spark, make_person(1), make_child(2), make_person(3, "SE"))
     _rule_check.require(result)
     rows = _rule_check.metrics(spark, result).collect()
     named = {(row["uf"], row["name"]): row for row in rows}
@@ -96,7 +94,7 @@ def test_a_broken_rule_stops_with_its_name_how_many_break_it_and_one_of_them(spa
         spark,
         make_person(7, education_level=codes.EDUCATION_LEVELS[0]),
         make_person(5, education_level=codes.EDUCATION_LEVELS[2]),
-        make_person(9, "SE", is_mei=True),
+        make_person(9, "SE", is_mei=True, income_brl=3000.0),
     )
     with pytest.raises(QualityGateError) as caught:
         _rule_check.require(result)
@@ -117,6 +115,13 @@ def test_a_broken_rule_stops_with_its_name_how_many_break_it_and_one_of_them(spa
 )
 def test_who_may_not_have_the_title_breaks_a_rule_of_titles(spark, name, given):
     assert found(spark, make_person(1), make_person(2, **given)).by_rule() == {name: 1}
+
+
+def test_a_child_has_no_former_title_and_a_mei_a_ceiling(spark):
+    people = (make_child(1, former_occupation_title="Faxineira"), make_person(2, is_mei=True, income_brl=6751.0))
+    broken = found(spark, *people).by_rule()
+    assert broken["no_former_title_of_children"] == 1 and broken["no_mei_over_the_ceiling"] == 1
+    assert "no_mei_over_the_ceiling" not in found(spark, make_person(3, is_mei=True, income_brl=6750.0)).by_rule()
 
 
 def test_a_former_title_asks_for_its_schooling_and_of_two_titles_of_a_name_the_least_counts(spark, tmp_path):

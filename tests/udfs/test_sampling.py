@@ -340,6 +340,15 @@ def test_a_schooling_that_closes_a_base_group_has_another_occupation_of_the_past
     assert (found["former_title"][had] < 0).mean() < 0.03
 
 
+def test_a_mei_earns_no_more_than_the_law_lets_a_mei_receive(state):
+    points = state.income_points * [[1.0], [1.0], [10.0]]
+    found = sampling.draw(np.arange(1 << state.bits), replace(state, income_points=points))
+    is_mei, income, ceiling = found["is_mei"] == 1, found["income_brl"], codes.MEI_CEILING_BRL
+    assert (income[~is_mei & np.isfinite(income)] > ceiling).any()
+    assert income[is_mei].max() <= ceiling
+    assert 0.7 * ceiling <= np.sort(income[is_mei])[-100] and len(np.unique(income[is_mei][income[is_mei] > 6000])) > 20
+
+
 def test_income_lies_in_its_band_moved_by_its_group_and_keeps_the_mass_on_the_minimum_wage(state, people, traced):
     band, group = values_of(traced, "income_band"), values_of(traced, "occupation_group")
     income = people["income_brl"][values_of(traced, "activity") == 0]
