@@ -18,7 +18,7 @@ LAYERS = {
 }
 _INTRODUCTION = """# Data dictionary
 
-Every Delta table of a data folder, `<data>/tables/<name>/`, as `census/tables.py` declares it. This page is made from
+Every Delta table of a data folder, `<data>/tables/<name>/`, as `census/tables/` declares it. This page is made from
 there: change the declaration, then `python -m census.dictionary > census/data_dictionary.md`.
 
 *Null* is `yes` where a value may be missing. A *check* holds for every row: Delta refuses a write that breaks it.

@@ -21,7 +21,7 @@ def make_table(*columns: Column) -> Table:
 def test_the_page_in_the_repository_is_what_the_tables_declare():
     kept = KEPT.read_text(encoding="utf-8")
     if kept != dictionary.page() + "\n":
-        pytest.fail(f"census/data_dictionary.md is older than census/tables.py: renew it with {RENEW}")
+        pytest.fail(f"census/data_dictionary.md is older than census/tables/: renew it with {RENEW}")
 
 
 def test_the_page_says_how_it_is_renewed():
