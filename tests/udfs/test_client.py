@@ -386,6 +386,19 @@ def test_the_model_must_be_listed(model_server: StartServer):
         check_model(ClientSettings((url,), "gpt-oss-120b"))
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (http("401 Unauthorized", b"no"), "answered 401: check the key"),
+        (http("200 OK", HTML), "models answered with something that is no list of models"),
+        (http("503 Service Unavailable", b"loading"), "answered 503: check llm.endpoints and that the server is up"),
+    ],
+)
+def test_an_endpoint_that_does_not_list_its_models_is_told_at_the_start(answer: bytes, said: str):
+    with raw_server(answer) as url, pytest.raises(ModelError, match=said):
+        check_model(settings(url))
+
+
 def test_one_endpoint_that_answers_is_enough_to_start(model_server: StartServer, caplog: pytest.LogCaptureFixture):
     gone, url = free_port_url(), model_server()
     with caplog.at_level(logging.WARNING):
