@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from _bench import MODEL, stats
@@ -34,6 +36,20 @@ def test_a_cluster_that_runs_slow_tasks_twice_is_refused(speculation: str):
     with pytest.raises(ConfigError, match=r"^spark\.speculation must be off .* pays for every token again\.$"):
         write_text.require_no_twins(speculation)
     write_text.require_no_twins("false")
+
+
+@pytest.mark.parametrize(
+    ("conf", "said"),
+    [
+        ({"spark.speculation": "true"}, r"^spark\.speculation must be off"),
+        ({"spark.task.maxFailures": "1"}, r"^spark\.task\.maxFailures is 1"),
+    ],
+)
+def test_the_stage_looks_at_the_cluster_before_it_asks(conf: dict[str, str], said: str):
+    cluster: Any = SimpleNamespace(conf=conf, sparkContext=SimpleNamespace(master="yarn"))
+    report = RunReport("write_text", ("AC",), (), {})
+    with pytest.raises(ConfigError, match=said):
+        write_text._ask(cluster, settings.load(), ("http://127.0.0.1:1/v1",), report)
 
 
 def test_asking_twice_for_slow_answers_is_off_unless_it_is_switched_on():
