@@ -9,7 +9,7 @@ from pathlib import Path
 
 from census.errors import ConfigError, PovoError
 from conf import settings
-from jobs import _cli, _spark
+from jobs import _command, _spark
 
 WANTED = 3  # delta-spark, delta-storage, antlr4-runtime
 
@@ -32,7 +32,7 @@ def fetch() -> Path:
     with tempfile.TemporaryDirectory() as folder:
         options = {"run.data": folder, "spark.master": "local[1]", "spark.driver_memory": "512m"}
         try:
-            with _cli.console_to(log):
+            with _command.console_to(log):
                 session = _spark.start(settings.load(options=options), app_name="povo-jars")
                 for jar in filter(None, session.conf.get("spark.jars", "").split(",")):
                     shutil.copy(jar.removeprefix("file:"), partial)

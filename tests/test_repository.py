@@ -51,7 +51,8 @@ DOORS = {
     },
     "opens files": {
         "conf/settings.py": "packaged settings and overlays",
-        "jobs/_cli.py": "the log of a run",
+        "jobs/_command.py": "the log of a run",
+        "jobs/_commands_tables.py": "the figures of a report",
         "jobs/_exports.py": "which states the export folders hold",
         "jobs/_faults.py": "the faults that a test server plays",
         "jobs/_jars.py": "set-up: Delta's jars",

@@ -14,7 +14,7 @@ from _drawn import Folder
 from pyspark.sql import SparkSession
 
 from census import tables
-from jobs import _cli, _history, write_text
+from jobs import _commands_tables, _history, write_text
 
 PERSONS = 2
 
@@ -38,7 +38,7 @@ def texts_rows(folder: Folder) -> list[tuple[object, object]]:
 
 
 def status_of_texts(spark: SparkSession, folder: Folder) -> object:
-    rows = _cli.status_rows(folder.config(), _history.read(spark, folder.data))
+    rows = _commands_tables.status_rows(folder.config(), _history.read(spark, folder.data))
     return {row["stage"]: row["status"] for row in rows if row["uf"] == "AC"}["write_text"]
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 PROGRAM = """
 import subprocess, sys, time, warnings
 from pathlib import Path
-from jobs import _cli, _screen
+from jobs import _command, _screen
 
 noise, log = map(Path, sys.argv[1:])
-_cli._log_to(log)
+_command.log_to(log)
 with _screen.Screen(quiet=False) as screen:
     screen.hear("start", "starting Spark", None, None)
-    with _cli.console_to(noise):
+    with _command.console_to(noise):
         subprocess.run(["sh", "-c", "echo out; echo err >&2"])
         time.sleep(1.2)
 warnings.warn("an old habit")
