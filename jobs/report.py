@@ -27,10 +27,11 @@ from census.errors import SchemaError
 from census.quality import Comparison
 from conf import settings
 from conf.settings import STAGES, Config
-from jobs import _cli, _locks, _metrics, _storage
+from jobs import _check_metrics, _cli, _locks, _metrics, _storage
 from jobs._metrics import NATIONAL, Fit
 from jobs._page import words
 from jobs._runlog import RunReport
+from udfs.checks.reasons import ReasonCode
 
 Row = dict[str, object]
 
@@ -128,7 +129,7 @@ def build(findings: Findings) -> str:
         worst_groups=_worst_groups(findings.metrics),
         misfits=misfits(findings.judgement),
         nodes=settings.network(),
-        checks=_planted(findings.metrics),
+        checks=planted_errors(findings.metrics),
         rejections=_reasons(findings.rejections),
         answers=findings.answers,
         stages=stages(findings.runs),
@@ -374,20 +375,39 @@ def _tiles(states: Sequence[Row]) -> list[Row]:
     ]
 
 
-def _planted(metrics: Sequence[Row]) -> list[Row]:
-    """How each check fared with planted errors: `reason`, `recall`, `precision`, `planted`."""
-    start = "recall of planted errors: "
+def planted_errors(metrics: Sequence[Row]) -> list[Row]:
+    """How every check fares with planted errors; nothing before any was tried.
+
+    Returns:
+        Rows of `code`, `reason`, `is_warning`, `halves` (planted, found and recall, first of the half seen while
+        tuning), `alarms`, `twins` and `precision`; None where a check has no planted errors.
+    """
     figures = {str(m["name"]): m for m in metrics if m["family"] == "text"}
-    return [
-        {
-            "code": code,
-            "reason": words.REASONS.get(code, code),
-            "recall": m["value"],
-            "planted": m["n"],
-            "precision": figures.get(f"precision with planted errors: {code}", {}).get("value"),
-        }
-        for code, m in ((name.removeprefix(start), m) for name, m in figures.items() if name.startswith(start))
-    ]
+    if not any(name in figures for name in _check_metrics.RECALL.values()):
+        return []
+    rows: list[Row] = []
+    for reason in ReasonCode:
+        halves = [_half(figures.get(f"{_check_metrics.RECALL[half]}: {reason.value}")) for half in ("tuning", "unseen")]
+        alarms = _half(figures.get(f"{_check_metrics.ALARMS}: {reason.value}"))
+        rows.append(
+            {
+                "code": reason.value,
+                "reason": words.REASONS[reason.value],
+                "is_warning": reason.severity == "warn",
+                "halves": halves,
+                "alarms": alarms and alarms["found"],
+                "twins": alarms and alarms["planted"],
+                "precision": figures.get(f"{_check_metrics.PRECISION}: {reason.value}", {}).get("value"),
+            }
+        )
+    return rows
+
+
+def _half(metric: Row | None) -> Row | None:
+    if metric is None:
+        return None
+    n, share = int(str(metric["n"])), float(str(metric["value"]))
+    return {"planted": n, "found": round(n * share), "recall": share}
 
 
 def _reasons(rejections: Sequence[Row]) -> list[Row]:

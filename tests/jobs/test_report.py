@@ -23,10 +23,12 @@ from census import codes, model, tables
 from census.errors import QualityGateError, SchemaError
 from conf import settings
 from conf.settings import STAGES, Config
-from jobs import _evidence, _metrics, _pipeline, _rule_check, _states, _storage, report
+from jobs import _check_metrics, _evidence, _metrics, _pipeline, _rule_check, _states, _storage, report
 from jobs._metrics import Fit
 from jobs._page import words
+from udfs.checks import planted
 from udfs.checks.reasons import ReasonCode
+from udfs.parsing import Bounds
 
 PLACES = {"AC": ("1200401", "Rio Branco"), "SE": ("2800308", "Aracaju")}
 RACES, LEVELS = ("branca", "parda"), codes.EDUCATION_LEVELS[2:]
@@ -44,6 +46,10 @@ LAWS = {
     "is_mei": {"não": 1.0},
     "income_band": {"954 to 1200": 1.0},
 }
+
+
+# What a figure has that no bound judges.
+NOT_JUDGED = dict.fromkeys(("uf", "floor", "ratio", "bound", "passed", "grade", "source"))
 
 
 def write(data: Path, table: tables.Table, rows: Sequence[Mapping[str, object]]) -> None:
@@ -591,3 +597,26 @@ def test_an_assumption_worded_otherwise_is_shown_as_it_came():
 
 def test_every_reason_of_the_registry_has_its_words_on_the_page():
     assert words.REASONS.keys() == {reason.value for reason in ReasonCode}
+
+
+def test_every_check_is_shown_with_its_severity_and_how_it_fares_with_planted_errors():
+    assert report.planted_errors([]) == []
+    metrics = [
+        {"family": "text", "name": figure.name, "value": figure.value, "n": figure.n}
+        for figure in _check_metrics.planted_errors(Bounds())
+    ]
+    rows = {row["code"]: row for row in report.planted_errors(metrics)}
+    assert rows.keys() == {reason.value for reason in ReasonCode}
+    assert [code for code, row in rows.items() if row["is_warning"]] == ["cliche"]
+    loop = rows["loop"]
+    assert [half["planted"] for half in loop["halves"]] == [
+        sum(row.kind == "loop" for row in planted.planted(half)) for half in ("tuning", "unseen")
+    ]
+    assert all(half["found"] == half["planted"] and half["recall"] == 1 for half in loop["halves"])
+    assert (loop["alarms"], loop["precision"]) == (0, 1)
+    assert rows["not_json"]["halves"] == [None, None] and rows["not_json"]["alarms"] is None
+    nothing = {name: [] for name in report.Findings.__dataclass_fields__} | {"answers": 0, "names": {}}
+    page = report.build(report.Findings(**nothing | {"metrics": [metric | NOT_JUDGED for metric in metrics]}))
+    table = page[page.index("erros plantados") : page.index('id="tempos"')]
+    assert table.count("<code>") == len(ReasonCode)
+    assert f"{loop['halves'][1]['found']} de {loop['halves'][1]['planted']}" in table
