@@ -16,7 +16,7 @@ from conf import settings
 from conf.settings import Config
 from jobs import _storage
 from udfs.answers import Answer, Rejection, Requests
-from udfs.checks import Limits
+from udfs.checks import Limits, ReasonCode
 from udfs.hints import Fact, Habit, Hints, with_hints
 from udfs.parsing import Bounds
 from udfs.prompts import PromptSet
@@ -42,13 +42,23 @@ def requests_of(config: Config) -> Requests:
 
 
 def bounds_of(config: Config) -> Bounds:
-    """Length bounds of the texts and thresholds of their checks."""
+    """Length bounds of the texts and thresholds of their checks.
+
+    Raises:
+        ConfigError: `validate.warn_only` names a check that does not exist.
+    """
     chosen = config.validation
+    if unknown := sorted(set(chosen.warn_only) - {reason.value for reason in ReasonCode}):
+        known = ", ".join(reason.value for reason in ReasonCode)
+        raise ConfigError(f"validate.warn_only names no check: {', '.join(unknown)}. The checks are {known}.")
     return Bounds(
         min_narrative=chosen.min_narrative_characters,
         max_narrative=chosen.max_narrative_characters,
         min_persona=chosen.min_persona_characters,
         max_persona=chosen.max_persona_characters,
+        min_items=chosen.min_list_items,
+        max_items=chosen.max_list_items,
+        max_item=chosen.max_item_characters,
         limits=Limits(
             min_portuguese_probability=chosen.min_portuguese_probability,
             max_english_share=chosen.max_english_share,

@@ -213,7 +213,7 @@ def _list_fault(items: Any, bounds: Bounds) -> str | None:
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         return "não é uma lista de textos"
     if not bounds.min_items <= len(items) <= bounds.max_items:
-        return f"{len(items)} itens"
+        return f"{len(items)} itens, e devem ser de {bounds.min_items} a {bounds.max_items}"
     if any(not item.strip() or len(item) > bounds.max_item for item in items):
         return "item vazio ou longo demais"
     if any(item.count(",") > 1 for item in items):

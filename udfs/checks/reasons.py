@@ -99,7 +99,7 @@ _REASONS = {
         "No text says the municipality.",
     ),
     ReasonCode.LIST_INVALID: _Reason(
-        "Uma das listas não serve: use de 3 a 8 itens curtos, sem repetir nenhum.",
+        "Uma das listas não serve: use alguns itens curtos, sem repetir nenhum.",
         "A list is no list, or its items are too few, too many, too long or repeated.",
     ),
     ReasonCode.REPEATED_TEXT: _Reason(
