@@ -75,10 +75,47 @@ def test_every_kind_of_planted_error_has_a_check_and_twenty_five_kinds_are_there
         ("Maria acaba de completar 61 anos e quer descansar.", {"wrong_age"}),
         ("Maria quer chegar aos 80 anos com a mesma mão.", set()),
         ("Maria tem um jeito guerreira de reclamar do preço.", {"cliche"}),
+        ("Maria anda desconfiado do preço do gás.", {"wrong_sex"}),
+        ("A irmã de Maria é casada e o irmão de Maria é calado.", set()),
+        ("A escola em que Maria é conhecida tem horta.", set()),
+        ("Dona Maria conversa com a rua inteira.", set()),
+        ("Maria está perto de completar trinta anos e não conta.", {"wrong_age"}),
+        ("O fogão é velho e não para.", set()),
+        ("Maria jamais se casou e dorme bem.", {"wrong_marital_status"}),
+        ("Maria fala do divórcio sem baixar a voz.", set()),
+        ("O marido de Maria pesca aos sábados.", {"invented_spouse"}),
+        ("O marido da vizinha de Maria pesca aos sábados.", set()),
+        ("Maria cria sozinha as três meninas.", {"invented_children"}),
+        ("Maria entrega almoço na maternidade da cidade.", set()),
+        ("Maria adotou Olinda para viver, e gosta do mar.", {"wrong_municipality"}),
+        ("A casa de Maria fica em Caruaru, longe da feira.", set()),
+        ("Maria advoga em causa própria e cobra em bolo.", {"wrong_occupation"}),
+        ("O ofício de Maria é o de manicure.", {"wrong_occupation"}),
+        ("O ofício de Maria é o de merendeira.", set()),
+        ("Maria saca a aposentadoria e compra farinha.", {"wrong_stage"}),
+        ("Maria mora na AVENIDA BRASIL, 90, com um gato.", {"street_number"}),
+        ("Maria atende por maria arroba padaria ponto com, e só.", {"electronic_address"}),
+        ("Filha de escravos, Maria guarda as cartas.", {"race_named"}),
+        ("Maria sente preguiça individual e coletiva.", set()),
     ],
 )
 def test_what_is_said_of_the_person_counts_and_nothing_else(text, reasons):
     assert found_in(text) == reasons
+
+
+def test_what_is_lived_by_some_marital_statuses_only_contradicts_the_others():
+    single = {"marital_status": "Solteiro"}
+    assert found_in("Depois do divórcio, Maria pintou a sala.", **single) == {"wrong_marital_status"}
+    assert found_in("Depois do divórcio, Maria pintou a sala.") == set()
+    assert found_in("Na viuvez, Maria aprendeu a dirigir.", **single) == {"wrong_marital_status"}
+    assert found_in("Na viuvez, Maria aprendeu a dirigir.", marital_status="Viúvo") == set()
+
+
+def test_a_name_after_a_title_of_the_other_sex_is_the_other_sex():
+    man = {"first_name": "Valdir", "sex": "M", "occupation_title": "Merendeiro"}
+    assert found_in("Dona Valdir fecha a cantina às duas.", **man) == {"wrong_sex"}
+    assert found_in("Seu Valdir fecha a cantina às duas.", **man) == set()
+    assert found_in("Como boa merendeira, Valdir prova tudo.", **man) == {"wrong_sex"}
 
 
 def test_the_other_sex_and_stage_of_life_are_told_by_the_record():

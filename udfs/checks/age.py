@@ -23,7 +23,7 @@ _YEARS = rf"(\d{{1,3}}|{_SPELT})"
 _AGE_CLAIMS = (
     re.compile(rf"\baos {_YEARS}(?: anos)?\b(?! (?:minutos|segundos|reais|metros))"),
     re.compile(
-        rf"\b(?:tem|com|completou|completar|completa|fez|fara|beirando os|de|seus"
+        rf"\b(?:tem|com|completou|completar|completa|fazer|fez|fara|beirando os|de|seus"
         rf"|dos seus) {_YEARS} anos(?: de idade| de vida|(?! de)\b)"
         r"(?! (?:n[oa] (?:ramo|profiss|area|mesm|ofici|batente|servi|cargo|empreg|casa|estrada)|como|dedicad"
         r"|trabalh|casad|atras|depois|antes|seguid|mais|a fio))"
@@ -31,7 +31,8 @@ _AGE_CLAIMS = (
     re.compile(rf"(?:, |\(){_YEARS} anos(?=,|\)|\.)"),
 )
 _AROUND = re.compile(
-    rf"\b(?:(passou d|casa d|quase |beira(?:ndo)? |perto d|na altura d)[oa]?s? ?|aos )?({'|'.join(_DECADES)})(?: anos)?"
+    rf"\b(?:(passou d|casa d|quase |beira(?:ndo)? |perto d|na altura d)(?:[oa]?s?|e) ?(?:fazer |completar )?|aos )?"
+    rf"({'|'.join(_DECADES)})(?: anos)?"
     r"( e (?:poucos|tantos|alguns)| e muitos)?\b"
 )
 _BAND_WORDS = {
@@ -60,6 +61,7 @@ _DECADE = Phrase(
 )
 _LIFE_WORDS = (
     (Phrase("adolescente", r"\b(?:e (?:um |uma )?|, (?:um |uma )?)(?:adolescente)\b"), 0, 19),
+    (Phrase("adolescencia", r"\b(?:mal|recem|acab\w+ de|ha pouco) sai\w* da adolescencia\b"), 0, 24),
     (Phrase("jovem", r"\b(?:(?:e|ainda) (?:um |uma |muito )?|^(?:um|uma) )jovem\b"), 0, 42),
     (Phrase("idoso idosa anciao ancia", r"\b(?:e (?:um |uma )?|, (?:um |uma ))(?:idos[oa]|anci(?:ao|a))\b"), 57, 130),
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from udfs.checks.phrases import Phrase
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import OTHERS, Text, given
+from udfs.checks.text import OTHERS, Text, given, is_of_other, value_of
 
 _STATUS = {"Solteiro": "solteir", "Casado": "casad", "Separado": "separad", "Divorciado": "divorciad", "Viúvo": "viuv"}
 _STATUS_SAID = Phrase(
@@ -18,12 +18,43 @@ _STATUS_SAID = Phrase(
     r"(solteir|casad|separad|divorciad|viuv)([oa]|(?<=solteir)(?:ao|ona))\b"
     r"(?! (?:por|para|em) (?:\w+ )?(?:tamanho|cor|pilha|montes|lotes))",
 )
+# What only people of some marital status have lived, and the statuses that it contradicts.
+_STATUS_MEANT = (
+    (
+        Phrase("casou", r"\b(?:nunca|jamais) (?:se )?casou\b(?! de)"),
+        frozenset(("Casado", "Separado", "Divorciado", "Viúvo")),
+    ),
+    (
+        Phrase(
+            "divorcio divorciou",
+            r"\b(?:depois do|desde o|apos o|com o|passou por um) divorcio\b(?! d[aeo]s? )"
+            r"|\b(?:seu|o proprio) divorcio\b|\bse divorciou\b|\bdivorciou-se\b",
+        ),
+        frozenset(("Solteiro",)),
+    ),
+    (
+        Phrase("viuvez enviuvou", r"\b(?:sua|a propria|na|desde a|depois da|apos a) viuvez\b|\benviuvou\b"),
+        frozenset(("Solteiro", "Separado", "Divorciado")),
+    ),
+    (
+        Phrase(
+            "alianca casamento",
+            r"\busa alianca\b|\b(?:seu|cuida do|o proprio) casamento\b(?! d[aeo]s? )",
+        ),
+        frozenset(("Solteiro",)),
+    ),
+)
 _FORMER_UNION = re.compile(r"\b(?:ja )?(?:foi|era|esteve|tinha sido) $")
 
 
 def marital_status(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
     """A claim of another marital status, in the person's gender. Who is divorced may be called separated."""
     status = given(person, "marital_status")
+    for phrase, contradicted in _STATUS_MEANT:
+        for found in phrase.finditer(text) if status in contradicted else ():
+            if not is_of_other(text.plain, found.start()):
+                yield Finding(ReasonCode.WRONG_MARITAL_STATUS, found[0])
+                return
     if status not in _STATUS or not _STATUS_SAID.may_be_in(text):
         return
     allowed = {_STATUS[status]}
@@ -48,7 +79,7 @@ _CHILDREN = Phrase(
     "filho filha filhos filhas filhinho filhinha filhinhos filhinhas enteado enteada enteados enteadas neto neta "
     "netos netas netinho netinha netinhos netinhas bisneto bisneta bisnetos bisnetas cacula primogenito primogenita "
     "mae pai avo bisavo crianca criancas bebe bebes guri guris guria pequenos pequenas menino menina meninos meninas "
-    "herdeiro herdeira herdeiros herdeiras gravida gemeos",
+    "herdeiro herdeira herdeiros herdeiras gravida gemeos maternidade paternidade",
     r"\b(?:filh[oa]s?|filhinh[oa]s?|enteados?|enteadas?|netos|netas|neto|netinh[oa]s?|bisnet[oa]s?|cacula"
     r"|primogenit[oa])\b"
     r"|\b(?:e |virou |ser |sendo |como |^|, )(?:mae|pai|avo)(?: |,)(?!de santo|de familia|de deus|de todos"
@@ -57,7 +88,11 @@ _CHILDREN = Phrase(
     r"|\b(?:seus?|suas?) (?:(?:dois|duas|tres|quatro|cinco|proprios|proprias|pequen\w+) )?(?:criancas?|bebes?"
     r"|guris?|guria|pequenos|meninos|meninas|menino|menina|herdeir[oa]s?)\b"
     r"|\bcriancas (?:da casa|dele|dela|em casa)\b|\bbebe recem-nascido\b|\b(?:esta|ficou"
-    r"|engravidou e esta) gravida\b|\bos gemeos\b",
+    r"|engravidou e esta) gravida\b|\bos gemeos\b"
+    r"|\b(?<!se )cri(?:a|ou|ando) (?:sozinh[oa] )?(?:os|as|um|uma|dois|duas|tres|quatro) (?:dois |duas |tres |quatro )?"
+    r"(?:menin[oa]s?|criancas?|gemeos)\b"
+    r"|\b(?:maternidade|paternidade) (?:mudou|trouxe|ensinou|chegou|veio|transformou)\b"
+    r"|\blicenca[- ](?:m|p)aternidade\b",
 )
 _CHILD_OF = re.compile(
     r" (?:unic[oa] |mais (?:velh|nov)[oa] |cacula )?(?:d[aeo]s?|del[ae]s?|alhei[oa]s?|adotiv[oa]s? da)\b"
@@ -110,10 +145,14 @@ def spouse(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
     status = given(person, "marital_status")
     if person.get("in_union") or status == "Casado":
         return
+    first = value_of(person, "first_name")
     if _SPOUSE_SURELY.isdisjoint(text.vocabulary) and "com quem" not in text.plain:
         return
     for found in _SPOUSE.finditer(text):
-        if _OF_OTHERS.match(text.plain[found.end() : found.end() + 12]):
+        after = text.plain[found.end() : found.end() + 40]
+        if _OF_OTHERS.match(after) and not (
+            first and after.startswith((f" de {first}", f" da {first}", f" do {first}"))
+        ):
             continue
         near = text.plain[max(0, found.start() - 40) : found.end() + 60]
         if status == "Viúvo" and _LATE.search(near):

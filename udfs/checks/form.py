@@ -143,7 +143,9 @@ _CODE_BOOK = Phrases(
 _OPEN_WORDS = word_set("o a os as de da do das dos e com para em no na por pelo pela mas ou")
 _TAIL = 40  # characters that show how a text ends
 _SENTENCE_END = re.compile(r"[.!?][\"'”’»)\]]*$|[\"”»][.!?]?$")
-_OPEN_END = re.compile(rf"(?:\.\.\.|…)[\"'”’»)]*$|(?<![\w-])(?:{'|'.join(sorted(_OPEN_WORDS))})[.!?]$", re.IGNORECASE)
+_OPEN_END = re.compile(
+    rf"(?:\.\.\.|…)[\"'”’»)]*$|(?<![\w-])(?<!não )(?<!nunca )(?:{'|'.join(sorted(_OPEN_WORDS))})[.!?]$", re.IGNORECASE
+)
 _LONGEST_PHRASE = 8
 _RUN = re.compile(r"(\w)\1{5,}")
 _MARKUP_CHARACTERS = re.compile(r"[*_`#>|\[\]•\n{}<]")

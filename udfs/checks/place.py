@@ -84,6 +84,13 @@ _STAGES = ("estudante", "aposentad", "merec", "dona de casa", "morador")
 _STATE_AFTER = re.compile(rf"([^.;!?]{{0,45}}?)\b({_STATE_NAMES})(?!\w)")
 _CODE_AFTER = re.compile(r"\s?(?:\(|/|-|–|,)\s?([A-Z]{2})\b")
 # One of these is in whatever _CITY finds.
+_SETTLED = Phrase(
+    "escolheu adotou casa vida",
+    rf"\b(?:[Ee]scolheu|[Aa]dotou)\s({_NAME})\spara\s(?:morar|viver)\b"
+    rf"|\b[Cc]asa\s(?:del[ea]|d[eoa]\s{_NAME})\s(?:é|fica)\sem\s({_NAME})"
+    rf"|\b(?:[Cc]onstruiu|[Ff]ez|[Ff]az|[Ll]eva)\s(?:a|sua|a\ssua)\svida\sem\s({_NAME})",
+    is_written=True,
+)
 _CITY_NAMED = Phrase("cidade", r"cidade(?:\snatal)?,\s")
 _WHERE = Phrase("mora vive reside nasceu", r"(?:onde|em que)\s(?:mora|vive|reside|nasceu)\b")
 
@@ -126,6 +133,8 @@ def check(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
 def _claimed_places(text: Text, person: Mapping[str, Any]) -> Iterator[str]:
     for found in _RESIDENCE.finditer(text):
         yield found[1]
+    for found in _SETTLED.finditer(text):
+        yield next(group for group in found.groups() if group)
     if _CITY_NAMED.search(text) or _WHERE.search(text):
         for found in _CITY.finditer(text.raw):
             yield next(group for group in found.groups() if group)

@@ -2,9 +2,10 @@
 
 data/planted.jsonl was written before the checks: texts with one error each, the record they are told of, and the same
 text without the error. The half `unseen` was first looked at when the checks were done: they
-found 132 of its 133 errors and refused 2 clean twins, of which one (pt_pt-02) does hold a word of Portugal. Texts and
-checks come from one hand, which flatters these figures: of 32 errors written later, in roundabout words, 18 were found
-at first look, and none of their twins was refused.
+found 132 of its 133 errors and refused 2 clean twins, of which one (pt_pt-02) does hold a word of Portugal; what was
+mended after that makes its recall no longer a first look. Texts and checks come from one hand, which flatters these
+figures. Errors written later, many in roundabout words, were found at first look in 18 of 32, then 37 of 62, and, after
+those had been mended in general, 29 of 41; none of the last 41 twins was refused.
 """
 
 from __future__ import annotations

@@ -27,15 +27,14 @@ _PHONE = re.compile(
 )
 _BARE_PHONE = re.compile(r"(?<![\d.,/-])(?:55)?[1-9][1-9]9\d{8}(?!\d)")
 _ELECTRONIC = re.compile(
-    r"[\w.+-]+\s?(?:@|\(arroba\)|\[arroba\]|\sarroba\s)\s?[\w-]+(?:\.[\w-]+)+|(?<!\w)@\w{3,}|https?://\S+|\bwww\.\S+"
+    r"[\w.+-]+\s?(?:@|\(arroba\)|\[arroba\]|\sarroba\s)\s?[\w-]+(?:(?:\.|\sponto\s)[\w-]+)+|(?<!\w)@\w{3,}|https?://\S+|\bwww\.\S+"
     r"|\b[\w-]+\.(?:com|net|org|gov)(?:\.br)?\b",
     re.IGNORECASE,
 )
 _MONTH = "janeiro|fevereiro|mar[cç]o|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro"
 _STREET = Phrase(
     "rua r avenida av travessa alameda praca rodovia estrada largo viela ladeira",
-    r"\b(?:[Rr]ua|R\.|[Aa]venida|[Aa]v\.?|[Tt]ravessa|[Aa]lameda|[Pp]raça|[Rr]odovia|[Ee]strada|[Ll]argo|[Vv]iela"
-    r"|[Ll]adeira)"
+    r"\b(?:R\.|(?i:rua|avenida|av\.?|travessa|alameda|praça|rodovia|estrada|largo|viela|ladeira))"
     r"\s+(?:d[aeo]s?\s+)?[A-ZÀ-Ý0-9][\w'-]*(?:\s+(?:d[aeo]s?\s+|e\s+)?[A-ZÀ-Ý0-9][\w'-]*){0,6}?"
     rf"\s*(?:,|-|–)?\s*(?:n\.?\s?[º°o]?\.?\s*|número\s+|num\.\s*)?(?<![\d-])\d{{1,5}}\b(?!\s+de\s+(?:{_MONTH}))"
     r"(?!\s*(?:anos|vezes|dias|horas|h\b|km|minutos|metros|pessoas))",

@@ -39,6 +39,12 @@ _ALONE = re.compile(
     r"|conversa|pesca|reza|dorme) "
     r"(?:\w+ )?(?:sozinh|acompanhad|calad|sentad|cansad|animad|satisfeit)([oa])\b"
 )
+_PREDICATE = re.compile(
+    rf"(?:^|[.!?;:,] |\b(?:mas|porque|quando|hoje|ainda) ){NAME} (?:nao |ja |sempre |ainda |so )?"
+    r"(?:se sente|se sentiu|sentiu-se|anda|e|ficou|fica|esta|estava|vive|parece|continua|segue|era|foi) "
+    r"(?:muito |bem |sempre |mais |tao |um pouco |quase |ainda )?"
+    rf"(?:{'|'.join(_GENDERED)})([oa])\b"
+)
 # Words of the other gender; `bem-humorado` is two words.
 _ADJECTIVES_OF_OTHER = {
     "F": frozenset(stem.rpartition("-")[2] + "o" for stem in _GENDERED),
@@ -69,7 +75,7 @@ def _sex_patterns(sex: str, title: str) -> tuple[re.Pattern[str], ...]:
     other = _other_gender(title, sex)
     article = "um" if sex == "F" else "uma"
     own = (
-        rf"(?:(?:^|[.!?;] )(?:{article} )?|{NAME}(?:,| e|, e) (?:{article} )?|\be {article} |\bcomo )"
+        rf"(?:(?:^|[.!?;] )(?:{article} )?|{NAME}(?:,| e|, e) (?:{article} )?|\be {article} |\bcomo (?:bom |boa )?)"
         rf"{re.escape(other)}\b(?! e )"
     )
     return (*((re.compile(own),) if other else ()), *_noun_patterns(sex))
@@ -89,7 +95,7 @@ def _noun_patterns(sex: str) -> tuple[re.Pattern[str], ...]:
         rf"\b(?:como|virou|tornou-se) {article} (?:{nouns})\b(?! (?:pequen|de))",
         rf", [oa] (?:senhora?|rapaz|moca)(?<!{'senhora' if sex == 'F' else 'senhor'}) (?:sabe|gosta|e |tem|diz"
         rf"|conta)",
-        rf"\b{honorific} {NAME}\b",
+        rf"\b{honorific} {NAME}",
     ]
     clause = r"(?:^|[.!?;,] |\be |\bque |\bporque |\bmas |\bembora |\bquando )"
     subject = rf"{clause}{pronoun} (?:{_HUMAN_VERBS}|e [a-z]+d[oa]\b)\b"
@@ -134,8 +140,9 @@ def check(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
         return
     whole = text.plain
     ending = "a" if of == "F" else "o"
-    for pattern in (_ADJECTIVE, _ALONE) if not text.vocabulary.isdisjoint(_ADJECTIVES_OF_OTHER[of]) else ():
-        for found in pattern.finditer(whole):
+    forms = ((_ADJECTIVE, whole), (_ALONE, whole), (_PREDICATE, text.told_of(person)))
+    for pattern, form in forms if not text.vocabulary.isdisjoint(_ADJECTIVES_OF_OTHER[of]) else ():
+        for found in pattern.finditer(form):
             if next(group for group in found.groups() if group) != ending:
                 yield Finding(ReasonCode.WRONG_SEX, found[0].strip(" .,;"))
                 return

@@ -43,6 +43,7 @@ _RETIRED = _Stage(
         "aposentado aposentada recemaposentado recemaposentada aposentadoria aposentou",
         r"(?:^|[.!?;] |, |\b(?:e|esta|ja|agora|hoje|vive|como|por|bem|e uma?) )(?:recem-?\s?)?aposentad[oa]\b"
         r"|\bgoza (?:d?a) (?:sua )?aposentadoria\b|\bse aposentou\b|\baposentou-se\b"
+        r"|\b(?:recebe|saca) (?:a |sua |a sua )aposentadoria\b"
         r"|\bvive d[ae] (?:sua )?aposentadoria\b|\bdesde que se aposentou\b",
     ),
     frozenset(("ocupado", "desocupado", "estudante", "cuida do lar", "outro")),
@@ -51,12 +52,13 @@ _RETIRED = _Stage(
 _STUDENT = _Stage(
     Phrase(
         "universitario universitaria estudante graduando graduanda vestibulando vestibulanda calouro caloura cursa "
-        "cursando faculdade graduacao cursinho",
+        "cursando faculdade graduacao cursinho universidade",
         r"(?:^|[.!?;] |\be (?:uma? )?)(?:universitari[oa]|estudante|graduand[oa]|vestibuland[oa]|calour[oa])\b"
         r"|, (?:uma? )?estudante (?:de|universitari|que|do|da)\b"
         r"|\b(?:cursa|cursando) (?:o |a |uma )?(?:\w+ ){0,3}?(?:ano|semestre|periodo|faculdade|graduacao|ensino medio"
         r"|curso superior"
         r"|direito|medicina|engenharia|administracao|pedagogia|enfermagem|letras|psicologia)\b"
+        r"|\bfrequenta (?:a|uma) (?:faculdade|universidade)\b"
         r"|\b(?:faz|fazendo) (?:faculdade|graduacao|cursinho)\b",
     ),
     frozenset(("ocupado", "desocupado", "aposentado", "cuida do lar", "outro")),

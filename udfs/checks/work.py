@@ -17,7 +17,7 @@ from typing import Any
 
 from udfs.checks.phrases import Phrase
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import NAME, Text, fold, given, plain, word_set
+from udfs.checks.text import NAME, Text, fold, given, is_of_other, plain, word_set
 
 _MAJOR_GROUPS = MappingProxyType(
     {
@@ -50,18 +50,44 @@ _NO_CLAIM_AFTER = re.compile(
     r"| nas horas (?:vagas|livres)| frustrad| aposentad| da (?:familia|casa|igreja|turma|rua))"
 )
 _PAST = Phrase(
-    "foi era sido trabalhou atuou aposentou aposentado aposentada ex antigo antiga decadas",
+    "foi era sido trabalhou atuou aposentou aposentado aposentada ex antigo antiga decadas vida",
     r"\b(?:(?:foi|era|tinha sido|trabalhou (?:\w+ ){0,5}?(?:como|de)|atuou (?:\w+ ){0,3}?como|aposentou(?:-se)? como|"
-    r"aposentad[oa] como|antig[oa]|por decadas,?) |ex-)(?:uma? )?((?:[\w-]+ ?){1,5})",
+    r"aposentad[oa] como|antig[oa]|por decadas,?|a vida (?:toda|inteira) como) |ex-)(?:uma? )?((?:[\w-]+ ?){1,5})",
 )
 _WORKS_AS = Phrase(
     "trabalha atua trabalhando atuando ganha ganhando servico emprego carreira profissao rotina",
-    r"\b(?<!nao )(?:trabalha|atua|trabalhando|atuando|ganha a vida|ganhando a vida|no servico|emprego|carreira"
-    r"|profissao|rotina) "
+    r"\b(?<!nao )(?:trabalha|atua|trabalhando|atuando|(?:ganha|ganhando) (?:a vida|o pao|o sustento)|no servico"
+    r"|emprego|carreira|profissao|rotina) "
     r"(?:de § |\w+ )?(?:como|de) (?:uma? )?((?:[\w-]+ ?){1,5})",
 )
 _EXERCISES = Phrase(
     "exerce", r"\bexerce a (medicina|advocacia|enfermagem|odontologia|psicologia|engenharia|arquitetura|docencia)\b"
+)
+_ITS_NAME = Phrase(
+    "oficio trabalho profissao ocupacao",
+    rf"\b(?:oficio|trabalho|profissao|ocupacao) (?:d[eoa] {NAME}|del[ea]) e "
+    r"(?:[oa] )?(?:de )?(?:uma? )?((?:[\w-]+ ?){1,5})",
+)
+# What only one trade does, and its name.
+_DOES = (
+    (Phrase("leciona lecionando", r"\b(?<!nao )leciona(?:ndo)?\b"), "professor"),
+    (
+        Phrase(
+            "aula aulas",
+            r"\b(?<!nao )da aulas? de (?:matematica|portugues|historia|geografia|ciencias|ingles|fisica|quimica"
+            r"|biologia)\b",
+        ),
+        "professor",
+    ),
+    (Phrase("advoga advogando", r"\b(?<!nao )advoga(?:ndo)?\b"), "advogado"),
+    (
+        Phrase(
+            "prescreve receita receitas",
+            r"\bprescreve (?:remedios?|medicamentos?|exames?)\b|\breceita remedios?\b"
+            r"|\bassina receitas? medicas?\b",
+        ),
+        "medico",
+    ),
 )
 _EXERCISED = {
     "medicina": "medico",
@@ -283,6 +309,12 @@ def _claims(text: Text, told: str, *, with_past: bool) -> Iterator[tuple[str, st
             yield "advogado", found[0], True
     for found in _EXERCISES.finditer(text, told):
         yield _EXERCISED[found[1]], found[0], True
+    for found in _ITS_NAME.finditer(text, told):
+        yield found[1], found[0].strip()[:60], True
+    for phrase, name in _DOES:
+        for found in phrase.finditer(text, told):
+            if not is_of_other(told, found.start()):
+                yield name, found[0], True
     if with_past:
         for found in _PAST.finditer(text, told):
             yield found[1], found[0].strip()[:60], True
