@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from census import codes, tables
 from conf import settings
 from conf.settings import Config
-from jobs import _storage
+from jobs import _storage, _word_metrics
 
 _TEMPLATE = """---
 license: cc-by-4.0
@@ -119,7 +119,9 @@ def text(spark: SparkSession, config: Config, rows: int) -> str:
             offline="povo-offline-writer" in about["writer"],
             min_age=config.sample.min_age_years,
             fit=[m for m in metrics if m["family"] in ("marginal", "pair", "triple")],
-            texts=[m for m in metrics if m["family"] in ("text", "set")],
+            texts=[
+                m for m in metrics if m["family"] in ("text", "set") and not m["name"].startswith(_word_metrics.WORD)
+            ],
             nodes=settings.network(),
             evidence=sorted(evidence, key=lambda row: order.get(row["node"], 99)),
             **{c: about[c] for c in ("seed", "model_version", "writer", "model", "prompt_version")},

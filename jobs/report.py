@@ -27,10 +27,11 @@ from census.errors import SchemaError
 from census.quality import Comparison
 from conf import settings
 from conf.settings import STAGES, Config
-from jobs import _check_metrics, _cli, _locks, _metrics, _storage
+from jobs import _check_metrics, _cli, _locks, _metrics, _set_section, _storage
 from jobs._metrics import NATIONAL, Fit
 from jobs._page import words
 from jobs._runlog import RunReport
+from jobs._word_metrics import RACE_WORDS
 from udfs.checks.reasons import ReasonCode
 
 Row = dict[str, object]
@@ -96,7 +97,7 @@ def run(spark: SparkSession, config: Config, ufs: Sequence[str] | None = None) -
 def build(findings: Findings) -> str:
     """The page as HTML: nothing is loaded from anywhere, every value is escaped."""
     folder = resources.files("jobs._page")
-    names = ("report.html.j2", "parts.html.j2", "page.css", "page.js")
+    names = ("report.html.j2", "parts.html.j2", "set.html.j2", "page.css", "page.js")
     files = {name: folder.joinpath(name).read_text(encoding="utf-8") for name in names}
     page = Environment(
         loader=DictLoader(files), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -127,6 +128,7 @@ def build(findings: Findings) -> str:
         judgement=findings.judgement,
         equity=[m for m in findings.metrics if m["family"] == "fairness" and m["ratio"] is None],
         worst_groups=_worst_groups(findings.metrics),
+        set=_set_section.section(findings.metrics),
         misfits=misfits(findings.judgement),
         nodes=settings.network(),
         checks=planted_errors(findings.metrics),
@@ -202,7 +204,8 @@ def misfits(judgement: Sequence[Row], most: int = 10) -> list[Row]:
 
 def _worst_groups(metrics: Sequence[Row], most: int = 10) -> list[Row]:
     """The laws within a group of 30 persons or more that lie farthest over their noise."""
-    laws = [m for m in metrics if m["family"] == "fairness" and m["ratio"] is not None and int(str(m["n"])) >= 30]
+    of_persons = [m for m in metrics if m["family"] == "fairness" and m["name"] != RACE_WORDS]
+    laws = [m for m in of_persons if m["ratio"] is not None and int(str(m["n"])) >= 30]
     return sorted(laws, key=lambda m: -float(str(m["ratio"])))[:most]
 
 
