@@ -232,7 +232,7 @@ _AFTER_STRESS = (
     "|(?:[dv]|(?<!fa)n|lv|(?<=[eiou])[bl]|(?<=[aeio])s|(?<=[aeiu])c|(?<=[ae])nc|(?<=[eo])r|(?<=[ei])g)ia)$"
 )
 _FALLING = "(?<=[aeo])[iu]"  # the second vowel of a diphthong bears no accent of its own
-_OTHER_STRESS = ("Dario",)
+_OTHER_STRESS = ("Dario", "Rocio", "Abadio", "Abadia", "Poesia", "Harmonia")
 
 
 def by_rule(name: Column) -> Column:

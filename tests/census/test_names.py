@@ -56,7 +56,7 @@ def test_a_surname_without_a_known_spelling_gets_its_tilde_and_cedilla(spark):
 def test_a_name_without_a_known_spelling_gets_the_stress_of_its_ending(spark):
     bare = {"LAVINIA": "Lavínia", "ILIDIA": "Ilídia", "ELIZIARIO": "Eliziário", "AMANCIO": "Amâncio", "TONIO": "Tônio"}
     bare |= {"CLODIA": "Clódia", "FLAUDIO": "Fláudio", "LEIDIA": "Leidia", "ENIA": "Enia", "VILENIA": "Vilênia"}
-    bare |= {word: word.capitalize() for word in ("MARIA", "LUZIA", "SOFIA", "ESTEFANIA", "GARCIA", "DARIO", "SAMPAIO")}
+    bare |= {word: word.capitalize() for word in ("MARIA", "LUZIA", "SOFIA", "ESTEFANIA", "GARCIA", "DARIO", "ABADIA")}
     rows = spark.createDataFrame([(word,) for word in bare], "name string")
     found = {row[0]: row[1] for row in rows.select("name", names.by_rule(rows["name"])).collect()}
     assert found == bare
