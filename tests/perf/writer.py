@@ -1,6 +1,6 @@
 """The offline writer over the persons of a sample: how different its texts are, how long, how grounded, how fast.
 
-Needs `rensa`. python tests/perf/writer.py --data povo-data --uf SE [--persons 20000]
+python tests/perf/writer.py --data povo-data --uf SE [--persons 20000]
 """
 
 from __future__ import annotations
