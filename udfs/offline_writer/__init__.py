@@ -7,7 +7,6 @@ to call 1. Its texts are labelled `povo-offline-writer` wherever they are stored
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from udfs.prompts import ATTRIBUTE_FIELDS, PERSONA_FIELDS, parse_record_block
 
 MODEL = "povo-offline-writer"
 
-_FENCED = re.compile(r"```(?:json)?\s*\n(.*?)\n\s*```", re.DOTALL)
+_FENCE = "```"
 
 
 def write(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -40,13 +39,17 @@ def _text(message: Mapping[str, Any]) -> str:
 
 def _quoted_answer(user: str) -> dict[str, Any] | None:
     """The last fenced object that has fields of call 1."""
-    for match in reversed(list(_FENCED.finditer(user))):
+    end = user.rfind(_FENCE)
+    while end > 0:
+        start = user.rfind(_FENCE, 0, end)
+        quoted = user[start + len(_FENCE) : end].removeprefix("json") if start >= 0 else ""
         try:
-            value = json.loads(match[1])
+            value = json.loads(quoted) if quoted[:1].isspace() else None
         except ValueError:
-            continue
+            value = None
         if isinstance(value, dict) and any(field in value for field in ATTRIBUTE_FIELDS):
             return value
+        end = start
     return None
 
 

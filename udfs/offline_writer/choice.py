@@ -67,11 +67,12 @@ class Dice:
 
     def one_by_one(self, items: Sequence[T]) -> Iterator[T]:
         """All items in random order, drawn as they are asked for."""
-        left = list(items)
-        for size in range(len(left), 0, -1):
-            at = self.below(size)
-            yield left[at]
-            left[at] = left[size - 1]
+        moved: dict[int, int] = {}  # what stands at a place by now, where it is not what stood there first
+        for last in range(len(items) - 1, -1, -1):
+            words = self._words or self._more()
+            at = (words.pop() * (last + 1)) >> _BITS
+            yield items[moved.get(at, at)]
+            moved[at] = moved.get(last, last)
 
     def shuffled(self, items: Sequence[T]) -> list[T]:
         return self.some(items, len(items))

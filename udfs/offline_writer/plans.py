@@ -21,8 +21,11 @@ def say(dice: Dice, pool: Pool, words: Mapping[str, str]) -> str:
     """One template of the pool whose placeholders all have a value, filled; "" if there is none."""
     if not pool:
         return ""
+    template = dice.pick(pool)
+    if not template.needs:
+        return template.text
     try:
-        return dice.pick(pool).fill(words)
+        return template.text.format_map(words)
     except KeyError:
         usable = [template for template in pool if template.needs <= words.keys()]
         return dice.pick(usable).fill(words) if usable else ""
