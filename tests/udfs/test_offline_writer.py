@@ -247,6 +247,39 @@ def test_titles_lose_their_capital_inside_a_sentence(given: str, inside: str) ->
     assert grammar.lower_first(given) == inside
 
 
+@pytest.mark.parametrize(
+    ("title", "said"),
+    [
+        ("Pedreira", "Pedreira"),
+        ("Empregada doméstica nos serviços gerais", "Empregada doméstica"),
+        ("Montador de máquinas, motores e acessórios", "Montador de máquinas"),
+        (
+            "Mecânica de manutenção de automóveis, motocicletas e veículos similares",
+            "Mecânica de manutenção de automóveis",
+        ),
+    ],
+)
+def test_long_titles_are_said_as_people_say_them(title: str, said: str) -> None:
+    assert grammar.spoken_title(title) == said
+
+
+def test_a_persona_of_a_pastime_says_nothing_twice_in_other_words(written: list[Written]) -> None:
+    repeats = 0
+    for record in written:
+        for field in ("sports_persona", "arts_persona", "travel_persona", "culinary_persona"):
+            first, *others = re.split(r"(?<=[.?!]) ", record.call2[field])
+            said = set(re.findall(r"\w{7,}", first.lower())) - {record.person["first_name"].lower()}
+            repeats += any(said & set(re.findall(r"\w{7,}", other.lower())) for other in others)
+    assert repeats / (4 * len(written)) < 0.09
+
+
+def test_who_looks_for_work_has_the_goals_of_someone_who_has_worked(written: list[Written]) -> None:
+    for record in written:
+        if record.person["activity"] == "desocupado":
+            goals = record.call1["career_goals_and_ambitions"] + record.call2["professional_persona"]
+            assert "primeiro salário" not in goals and "aprender uma dança" not in goals
+
+
 @pytest.mark.parametrize("row", TITLES)
 def test_a_title_finds_the_same_trade_in_both_genders(row: tuple[str, str, int, str]) -> None:
     for title in row[:2]:

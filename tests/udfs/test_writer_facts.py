@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import random
+import re
 from collections import Counter
 from importlib import resources
 
@@ -12,7 +14,7 @@ from _texts import PROMPTS
 
 from census import codes
 from udfs import offline_writer, prompts
-from udfs.offline_writer import clubs, lexicon, personas, trades
+from udfs.offline_writer import attributes, clubs, lexicon, personas, record, trades
 from udfs.offline_writer.choice import Dice
 
 RACES, PERSONS_OF_A_RACE = codes.RACES, 400
@@ -92,8 +94,10 @@ def test_pastimes_skills_and_goals_do_not_depend_on_race() -> None:
         for i in range(PERSONS_OF_A_RACE):
             # Other persons in every race: a choice that hung on race by way of the block would show.
             person = make_person(i + number * 10_000 * 60, race)
+            block = prompts.record_block(person, 0)
             answer = offline_writer.write(prompts.render(PROMPTS, 1, person, 0))
             counts.update(answer["hobbies_and_interests_list"] + answer["skills_and_expertise_list"])
+            counts.update(attributes.goals(record.read(prompts.parse_record_block(block))))
         said[race] = counts
     whole = sum(said.values(), Counter())
     total = sum(whole.values())
@@ -102,8 +106,20 @@ def test_pastimes_skills_and_goals_do_not_depend_on_race() -> None:
         frequent = [item for item, count in whole.items() if count * size / total >= 5]
         chi = sum((counts[item] - whole[item] * size / total) ** 2 / (whole[item] * size / total) for item in frequent)
         assert chi < len(frequent) + 4 * (2 * len(frequent)) ** 0.5, race
-    same = [prompts.render(PROMPTS, 1, make_person(7, race), 0) for race in RACES]
-    assert len({message[-1]["content"] for message in same}) == 1
+
+
+def test_a_person_of_any_race_gets_the_same_words() -> None:
+    """The record block does not carry the race, so nothing of either answer can hang on it: traits, clubs and all."""
+    for i in range(120):
+        said = set()
+        for race in RACES:
+            person = make_person(i, race)
+            block = prompts.record_block(person, 0)
+            assert not re.search(r"\b(raça|cor|branca|preta|parda|amarela|indígena)\b", block.lower())
+            call1 = offline_writer.write(prompts.render(PROMPTS, 1, person, 0))
+            call2 = offline_writer.write(prompts.render(PROMPTS, 2, person, 0, call1))
+            said.add(json.dumps(call1 | call2))
+        assert len(said) == 1
 
 
 def plans(styles: dict[str, list[object]]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from udfs.offline_writer import lexicon
@@ -25,7 +26,7 @@ WANTED_CHARACTERS = 308
 WANTED_BRIEF_CHARACTERS = 180
 BRIEF_TRIES = 5
 WATCHED_TRIES = 5
-GOOD_ENOUGH_CHARACTERS = 20
+GOOD_ENOUGH_CHARACTERS = 30  # of the wanted length, before another try
 _TAIL_KINDS = frozenset(("joy", "woe", "g", "mania"))
 _OPENINGS_WITH_TITLE: Mapping[str, Mapping[str, lexicon.Pool]] = {
     stage: {style: [t for t in pool if t.needs & {"prof", "um_prof"}] for style, pool in styles.items()}
@@ -42,7 +43,9 @@ def _by_kind(tails: lexicon.Pool) -> list[list[lexicon.Template]]:
 
 _TAILS = {name: _by_kind(lexicon.PERSONAS[name]) for name in ("work_tail", "work_tail_past", "work_tail_looks")}
 KINDS = ("sports", "arts", "travel", "food")
-_GAMES = ("futebol", "vôlei")
+_GAMES = frozenset(("futebol", "vôlei"))
+# What an opening may have named; the rest of the text then does without.
+_TOPICS = ("esporte", "viagem", "estrada", "passeio", "comida", "cozinha", "prato", "conversa", "lugar")
 _COOKS = ("cozinha", "padaria", "casa alheia", "cuida da casa")
 
 
@@ -142,8 +145,10 @@ def _food(person: Person) -> list[lexicon.Pastime]:
 def _pastime(person: Person, kind: str, style: str, rows: Sequence[lexicon.Pastime]) -> str:
     dice = person.dice(kind)
     plans = lexicon.PERSONAS
-    words = person.words | person.facts_for(kind) | _markers(rows)
-    if person.words.get("esporte") in [row.item for row in rows]:
+    items = [row.item for row in rows]
+    markers = _markers(tuple([row.group for row in rows]), not _GAMES.isdisjoint(items))
+    words = {**person.words, **person.facts_for(kind), **markers}
+    if words.get("esporte") in items:
         words.pop("o_esporte", None)  # said already
     phrases = [say(dice, row.phrases, words) for row in rows]
     words["m"] = phrases[0]
@@ -156,22 +161,23 @@ def _pastime(person: Person, kind: str, style: str, rows: Sequence[lexicon.Pasti
     tails = plans["food_tail_with_cook" if kind == "food" and rows[0].group == "cook" else f"{kind}_tail"]
     place = KINDS.index(kind) + 1
     manner = trait(person, _trait_of(person, place), 4 + place)
-    said = about(manner).union(*map(about, phrases))
-    rest = say_some(dice, plans[f"{kind}_fact"], words, 1)
+    said = about(manner).union(*map(about, phrases), *[about(word) for word in _TOPICS if word in opening])
+    rest = say_some(dice, plans[f"{kind}_fact"], words, 1, said)
     if kind == "sports":
         rest += say_some(dice, plans["sports_club"], words, 1)
-    rest += say_some(dice, tails, words, 3, said=said)
-    rest.append(say(dice, plans[f"{kind}_trait"], with_trait(words, manner)))
+    rest += say_some(dice, tails, words, 3, said)
+    rest += say_some(dice, plans[f"{kind}_trait"], with_trait(words, manner), 1, said - about(manner))
     return first_that_fit([opening, *dice.shuffled(rest)], WANTED_CHARACTERS)
 
 
-def _markers(rows: Sequence[lexicon.Pastime]) -> dict[str, str]:
+@lru_cache(maxsize=256)
+def _markers(groups: tuple[str, ...], is_game: bool) -> Mapping[str, str]:
     """Empty words that open templates for those who do something themselves, at home, at the stove, in a game."""
-    first = rows[0].group
+    first = groups[0]
     markers = {
-        "mexe": any(row.group in ("play", "make") for row in rows),
+        "mexe": "play" in groups or "make" in groups,
         "ativo": first in ("play", "make"),
-        "joga": any(row.item in _GAMES for row in rows),
+        "joga": is_game,
         "casa": first in ("read", "make"),
         "faz": first in ("cook", "nocook"),
         "come": first == "eat",
