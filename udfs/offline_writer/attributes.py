@@ -235,7 +235,7 @@ def _goal_text(person: Person, style: str) -> str:
     middle = dice.shuffled(
         [
             *say_some(dice, plans["obstacle_old" if older else "obstacle"], words, 2),
-            *say_some(dice, plans["support_old" if at_rest else "support"], words, 2),
+            *say_some(dice, plans["support_old" if at_rest else "support"], words, 3),
             say(dice, faith, words),
             *_trait_sentences(person, dice, plans["trait"], [("neuroticism", 2), ("conscientiousness", 2)]),
         ]

@@ -85,7 +85,7 @@ def _work(person: Person, style: str, skills: Sequence[str], wishes: Sequence[st
         words["woe"] = dice.pick(trade.woe)
     words["g"] = wishes[3]
     mania = quirk(person, 3)
-    words["mania"] = f"Fora do serviço, {lower_first(mania)}" if person.stage == "works" else mania
+    words["mania"] = f"Fora do serviço, {proclitic(lower_first(mania))}" if person.stage == "works" else mania
     # This is the one text that must say the occupation, when it is said at all.
     openings = _OPENINGS_WITH_TITLE[person.stage] if "prof" in words else plans["work"][person.stage]
     opening = open_with(dice, openings, style, words)
