@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from udfs.offline_writer import attributes, personas, record
-from udfs.prompts import ATTRIBUTE_FIELDS, PERSONA_FIELDS, parse_record_block
+from udfs.prompts import ATTRIBUTE_FIELDS, PERSONA_FIELDS, RECORD_HEADER, parse_record_block
 
 MODEL = "povo-offline-writer"
 
@@ -22,11 +23,17 @@ def write(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Answer one request: the same messages give the same answer, and no record is too odd for one."""
     user = "\n".join(_text(message) for message in messages if message.get("role") == "user")
     system = "\n".join(_text(message) for message in messages if message.get("role") in ("system", "developer"))
-    person = record.read(parse_record_block(user))
+    person = _person(user[max(user.rfind(RECORD_HEADER), 0) :])
     quoted = _quoted_answer(user)
     if _is_second_call(system, quoted):
         return dict(personas.write(person, quoted or {}))
     return attributes.write(person)
+
+
+@lru_cache(maxsize=256)
+def _person(block: str) -> record.Person:
+    """The second call about a person mostly comes soon after the first: the last ones read are kept."""
+    return record.read(parse_record_block(block))
 
 
 def _text(message: Mapping[str, Any]) -> str:

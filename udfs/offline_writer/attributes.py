@@ -188,6 +188,12 @@ def goals(person: Person) -> list[str]:
 
     The same in both calls, whatever their attempts.
     """
+    if not person.goals:
+        person.goals = _choose_goals(person)
+    return person.goals
+
+
+def _choose_goals(person: Person) -> list[str]:
     dice = person.dice("goals", with_attempt=False)
     pools = lexicon.GOALS
     age_years, stage = person.age_years, person.stage

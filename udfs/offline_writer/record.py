@@ -106,6 +106,7 @@ class Person:
     purse: str
     is_own_boss: bool
     facts: dict[str, list[str]] = field(default_factory=dict)
+    goals: list[str] = field(default_factory=list)  # once they are chosen
 
     @cached_property
     def _seed(self) -> int:
@@ -170,16 +171,7 @@ def _bands() -> dict[str, tuple[str, int]]:
 
 
 def read(record: Mapping[str, str]) -> Person:
-    """Understand a parsed record block; a missing or odd line is passed over, never an error.
-
-    The second call about a person mostly comes soon after the first: the last ones read are kept, not to be changed.
-    """
-    return _read(tuple(record.items()))
-
-
-@lru_cache(maxsize=256)
-def _read(lines: tuple[tuple[str, str], ...]) -> Person:
-    record = dict(lines)
+    """Understand a parsed record block; a missing or odd line is passed over, never an error."""
     name = record.get(prompts.FULL_NAME) or record.get(prompts.FIRST_NAME) or "Esta pessoa"
     first = record.get(prompts.FIRST_NAME) or name.split()[0]
     digits = re.search(r"\d+", record.get(prompts.AGE, ""))
@@ -189,7 +181,7 @@ def _read(lines: tuple[tuple[str, str], ...]) -> Person:
     if stage == "other" and age_years >= RESTS_YEARS:
         stage = "rests"
     # The whole record: two persons of one name, city and age are still two persons.
-    values = "|".join(value for label, value in lines if label != prompts.VERSION)
+    values = "|".join([value for label, value in record.items() if label != prompts.VERSION])
     key = hashlib.blake2b(values.encode(), digest_size=12).hexdigest()
     trade = _trade(record, stage)
     income = record.get(prompts.INCOME, "")
