@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -174,3 +176,21 @@ def test_plain_letters_keep_their_places():
     text = Text("Ação É À moda; Öl, ñandu")
     assert text.plain == "acao e a moda; ol, nandu" and len(text.plain) == len(text.raw)
     assert plain("São João do Piauí") == "sao joao do piaui"
+
+
+def test_no_title_of_a_record_is_refused_for_its_own_words():
+    refused = {}
+    titles = resources.files("census").joinpath("reference/occupation_titles.csv").read_text(encoding="utf-8")
+    for row in csv.DictReader(titles.splitlines()):
+        for sex, title in (("M", row["masculine"]), ("F", row["feminine"])):
+            record = {**MARIA, "sex": sex, "first_name": "Darci", "last_name": "Rocha", "occupation_title": title}
+            said = f"Darci Rocha trabalha em Caruaru como {title[:1].lower()}{title[1:]} e volta para casa à tarde."
+            found = [f for f in check_text("professional_persona", said, record) if DEFAULT_LIMITS.rejects(f.reason)]
+            if title and found:
+                refused[title] = found
+    assert not refused
+
+
+def test_a_town_or_a_craft_with_a_word_of_portugal_may_be_named():
+    assert not found_in("Maria mora em Relvado e cuida do jardim.", municipality_name="Relvado")
+    assert found_in("Maria cuida do relvado e do jardim da escola.") == {"portuguese_of_portugal"}

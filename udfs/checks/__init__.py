@@ -67,9 +67,10 @@ def check_list(items: Sequence[str], person: Mapping[str, Any], limits: Limits =
 
 
 def _whatever_it_says(text: Text, person: Mapping[str, Any], limits: Limits, *, is_item: bool) -> Iterator[Finding]:
-    yield from form.check(text, is_item=is_item, max_repeats=limits.max_repeats)
+    yield from form.check(text, person, is_item=is_item, max_repeats=limits.max_repeats)
     yield from language.check(
         text,
+        person,
         is_item=is_item,
         min_portuguese=limits.min_portuguese_probability,
         max_english_share=limits.max_english_share,

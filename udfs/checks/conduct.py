@@ -18,7 +18,7 @@ from typing import Any
 
 from udfs.checks.phrases import Phrase
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import Text, plain, value_of
+from udfs.checks.text import Text, is_own, plain
 
 OPENING = 5  # letters by which the words of a term and of a text are compared
 
@@ -38,7 +38,6 @@ OFFERS = (
     "regional_music",
 )
 # Columns whose words are the person's own: `Agente indígena de saneamento`.
-OWN_WORDS = ("occupation_title", "former_occupation_title", "municipality_name")
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def check(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _is_offered(text: Text, words: str, person: Mapping[str, Any]) -> bool:
     # A title is often told in other words (`agente indígena`): what stands in it may be said.
-    if any(words in value_of(person, column) for column in OWN_WORDS):
+    if is_own(words, person):
         return True
     offers = (plain(str(fact)) for column in OFFERS for fact in person.get(column) or ())
     return any(words in offer and offer in text.plain for offer in offers)

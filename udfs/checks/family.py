@@ -82,7 +82,7 @@ _CHILDREN = Phrase(
     "herdeiro herdeira herdeiros herdeiras gravida gemeos maternidade paternidade",
     r"\b(?:filh[oa]s?|filhinh[oa]s?|enteados?|enteadas?|netos|netas|neto|netinh[oa]s?|bisnet[oa]s?|cacula"
     r"|primogenit[oa])\b"
-    r"|\b(?:e |virou |ser |sendo |como |^|, )(?:mae|pai|avo)(?: |,)(?!de santo|de familia|de deus|de todos"
+    r"|\b(?:e |virou |ser |sendo |como |^|, )(?:mae|pai|avo)(?: |,)(?!social|de santo|de familia|de deus|de todos"
     r"|d[oae] (?:gente|terra|agua|rua))"
     r"|(?:^|[.!?;,] )(?:mae|pai|avo|bisavo) (?:de|dedicad|amoros|coruja|orgulhos|solteir|presente)"
     r"|\b(?:seus?|suas?) (?:(?:dois|duas|tres|quatro|cinco|proprios|proprias|pequen\w+) )?(?:criancas?|bebes?"

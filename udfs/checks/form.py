@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import Any
 
 from udfs.checks.phrases import Phrase, Phrases
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import Text, word_set
+from udfs.checks.text import Text, is_own, word_set
 
 _HARMONY = re.compile(
     r"<\|[^|>]{0,40}\|?>|\bassistant\s?(?:final|analysis|commentary)|^\s*(?:analysis|commentary|final)(?:\s*:"
@@ -151,10 +152,11 @@ _RUN = re.compile(r"(\w)\1{5,}")
 _MARKUP_CHARACTERS = re.compile(r"[*_`#>|\[\]•\n{}<]")
 
 
-def check(text: Text, *, is_item: bool, max_repeats: int) -> Iterator[Finding]:
+def check(text: Text, person: Mapping[str, Any], *, is_item: bool, max_repeats: int) -> Iterator[Finding]:
     """Findings in one text, or in one list of items put together.
 
     Args:
+        person: What it is called may be said, though a code book has the words.
         is_item: Items of a list end without a full stop.
         max_repeats: A word may stand so many times in a row, a phrase once less.
     """
@@ -170,7 +172,7 @@ def check(text: Text, *, is_item: bool, max_repeats: int) -> Iterator[Finding]:
         yield Finding(ReasonCode.PROMPT_LEFTOVER, found[0].strip())
     if found := _REFUSAL.search(text):
         yield Finding(ReasonCode.REFUSAL, found[0].strip())
-    if found := _CODE_BOOK.search(text):
+    if (found := _CODE_BOOK.search(text)) and not is_own(found[0].strip(), person):
         yield Finding(ReasonCode.CODE_BOOK_WORDS, found[0].strip())
     if not is_item and _is_cut(text):
         yield Finding(ReasonCode.TEXT_CUT, raw.rstrip()[-_TAIL:])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import Any
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from udfs.checks.phrases import Phrases
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import Text, word_set
+from udfs.checks.text import Text, is_own, word_set
 
 LANGUAGES = ("pt", "es", "en", "fr", "it", "gl")
 # Fewer words say too little: names of dishes and places look like any language of the south.
@@ -104,10 +105,13 @@ _FEWEST_ENGLISH = 3
 _FEWEST_IBERIAN = 2
 
 
-def check(text: Text, *, is_item: bool, min_portuguese: float, max_english_share: float) -> Iterator[Finding]:
+def check(
+    text: Text, person: Mapping[str, Any], *, is_item: bool, min_portuguese: float, max_english_share: float
+) -> Iterator[Finding]:
     """Findings in one text.
 
     Args:
+        person: What it is called, and its town, may be said.
         is_item: Items of a list have few of the words by which languages are told apart: only those that look foreign
             are asked about, and on stronger evidence.
         min_portuguese: Least probability of Portuguese among `LANGUAGES`.
@@ -132,12 +136,13 @@ def check(text: Text, *, is_item: bool, min_portuguese: float, max_english_share
             yield Finding(ReasonCode.NOT_PORTUGUESE, text.raw[:60])
     elif (own < _PLAINLY_OWN or own < _PLAINLY_OWN_SHARE * len(words)) and portuguese_share(text.raw) < min_portuguese:
         yield Finding(ReasonCode.NOT_PORTUGUESE, text.raw[:60])
-    if found := _of_portugal(text, lower):
+    if found := _of_portugal(text, lower, person):
         yield Finding(ReasonCode.PORTUGUESE_OF_PORTUGAL, found)
 
 
-def _of_portugal(text: Text, lower: str) -> str:
+def _of_portugal(text: Text, lower: str, person: Mapping[str, Any]) -> str:
     words = text.vocabulary & _PORTUGAL_WORDS
+    words = frozenset(word for word in words if not is_own(word, person))
     if words and words <= {"equipa", "equipas"} and _EQUIPA_VERB.search(text.plain):
         words = frozenset()
     if words:

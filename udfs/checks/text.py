@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+_OWN_COLUMNS = ("occupation_title", "former_occupation_title", "municipality_name")
 NAME = "§"  # stands for the person's name
 
 _DIGIT = re.compile(r"\d")
@@ -104,6 +105,11 @@ def _plain_value(value: str) -> str:
 def value_of(person: Mapping[str, Any], column: str) -> str:
     """A value of the record in plain letters; empty for what is missing."""
     return _plain_value(given(person, column))
+
+
+def is_own(words: str, person: Mapping[str, Any]) -> bool:
+    """Whether the plain words stand in a title of the record or in the name of its town: these may be said."""
+    return any(words in value_of(person, column) for column in _OWN_COLUMNS)
 
 
 class Text:
