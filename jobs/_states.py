@@ -20,6 +20,7 @@ from conf.settings import STAGES, Config
 NATIONAL = "BR"
 _TEXT_CODE = (
     "udfs/prompts.py",
+    "udfs/request_frames.py",
     "udfs/parsing.py",
     "udfs/checks",
     "udfs/checks/data",

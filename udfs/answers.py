@@ -16,6 +16,7 @@ import jsonschema_rs
 from udfs import parsing, prompts
 from udfs.parsing import Bounds
 from udfs.prompts import PromptSet
+from udfs.request_frames import RequestFrame, request_frame
 
 Call = Literal[1, 2]
 MENDED = "mended_"  # a warning's code: this and what `udfs.parsing` mended
@@ -96,10 +97,16 @@ class Requests:
     model: str
     sampling: Mapping[str, Any]
     schemas: tuple[dict[str, Any], dict[str, Any]] = field(init=False)
+    _frames: tuple[RequestFrame, RequestFrame] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         schemas = (json.loads(self.prompts.attributes_schema), json.loads(self.prompts.personas_schema))
+        frames = (
+            request_frame(self.prompts, 1, self.model, schemas[0], self.sampling),
+            request_frame(self.prompts, 2, self.model, schemas[1], self.sampling),
+        )
         object.__setattr__(self, "schemas", schemas)
+        object.__setattr__(self, "_frames", frames)
 
     def render(
         self,
@@ -110,14 +117,9 @@ class Requests:
         problems: Sequence[str],
     ) -> tuple[str, bytes]:
         """Request key and body of one call of one attempt."""
-        messages = prompts.render(self.prompts, call, person, attempt, call1, problems)
-        schema = self.schemas[call - 1]
-        key = prompts.request_key(
-            str(person["uuid"]), call, attempt, self.model, self.prompts.version, schema, self.sampling, messages
-        )
+        uuid, user = str(person["uuid"]), prompts.user_message(call, person, attempt, call1, problems)
         # A stable seed by record: of use in a server's log, never relied on.
-        sampling = {**self.sampling, "seed": int(str(person["uuid"])[:7], 16)}
-        return key, prompts.request_body(messages, schema, model=self.model, sampling=sampling)
+        return self._frames[call - 1].fill(uuid, attempt, user, seed=int(uuid[:7], 16))
 
 
 class Walker:

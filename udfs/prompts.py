@@ -325,7 +325,21 @@ def render(
     call1_answer: Mapping[str, Any] | None = None,
     problems: Sequence[str] = (),
 ) -> list[Message]:
-    """One system and one user message; what is the same for everyone comes first, so that servers cache it.
+    """One system and one user message; what is the same for everyone comes first, so that servers cache it."""
+    return [
+        {"role": "system", "content": system_message(prompts, call)},
+        {"role": "user", "content": user_message(call, person, attempt, call1_answer, problems)},
+    ]
+
+
+def user_message(
+    call: Literal[1, 2],
+    person: Mapping[str, Any],
+    attempt: int,
+    call1_answer: Mapping[str, Any] | None = None,
+    problems: Sequence[str] = (),
+) -> str:
+    """What a request tells beside the instructions: the answer it goes on from, what was wrong before, the record.
 
     A refused answer is never appended as a turn of the assistant (gpt-oss loses the schema over several turns): its
     `problems` stand before the record, which is always last.
@@ -335,14 +349,23 @@ def render(
         if call1_answer is None:
             raise ValueError("the second call quotes the answer to the first: pass call1_answer")
         quoted = {field: call1_answer[field] for field in ATTRIBUTE_FIELDS if field in call1_answer}
-        parts.append(f"{CALL1_HEADER}\n```json\n{json.dumps(quoted, ensure_ascii=False, indent=1)}\n```")
+        parts.append(f"{CALL1_HEADER}\n```json\n{_indented(quoted)}\n```")
     if problems:
         parts.append("\n".join([PROBLEMS_HEADER, *(f"- {problem}" for problem in problems)]))
     parts.append(f"{RECORD_HEADER}\n{record_block(person, attempt)}")
-    return [
-        {"role": "system", "content": system_message(prompts, call)},
-        {"role": "user", "content": "\n\n".join(parts)},
-    ]
+    return "\n\n".join(parts)
+
+
+def _indented(answer: Mapping[str, Any]) -> str:
+    """What `json.dumps(answer, indent=1)` gives for texts and lists of texts, as fast as without indent."""
+    fields = []
+    for name, value in answer.items():
+        said = json.dumps(value, ensure_ascii=False)
+        if isinstance(value, list) and value:
+            items = ",\n  ".join(json.dumps(item, ensure_ascii=False) for item in value)
+            said = f"[\n  {items}\n ]"
+        fields.append(f" {json.dumps(name, ensure_ascii=False)}: {said}")
+    return "{\n" + ",\n".join(fields) + "\n}" if fields else "{}"
 
 
 @lru_cache(maxsize=8)
@@ -377,5 +400,19 @@ def request_key(
     messages: Sequence[Message],
 ) -> str:
     """The identity of a paid answer: sha256 in hex over everything that could change it, timeouts excluded."""
-    parts = (uuid, call, attempt, model, prompt_version, schema, dict(sampling), list(messages))
-    return hashlib.sha256(_canonical(parts)).hexdigest()
+    parts = key_parts(uuid, call, attempt, model, prompt_version, schema, sampling, messages)
+    return hashlib.sha256(parts).hexdigest()
+
+
+def key_parts(
+    uuid: str,
+    call: int,
+    attempt: int,
+    model: str,
+    prompt_version: str,
+    schema: Mapping[str, Any],
+    sampling: Mapping[str, Any],
+    messages: Sequence[Message],
+) -> bytes:
+    """What `request_key` digests."""
+    return _canonical((uuid, call, attempt, model, prompt_version, schema, dict(sampling), list(messages)))
