@@ -285,6 +285,7 @@ class Bound(_Section):
     ratio: float | None = None
     min: float | None = None
     max: float | None = None
+    min_records: int = 0
 
 
 def text(name: str) -> str:

@@ -192,9 +192,14 @@ def figures(
 
 
 def judged(row: dict[str, object], bound: Bound | None) -> dict[str, object]:
-    """The row with its bound and whether it passed; as it was where the bound does not speak of it."""
+    """The row with its bound and whether it passed; as it was where the bound does not speak of it.
+
+    A set of fewer records than the bound asks for passes: one pair would break it.
+    """
     if bound is None:
         return row
+    if bound.min_records > int(str(row.get("n") or 0)):
+        return row | {"bound": bound.max if bound.ratio is None else bound.ratio, "passed": True}
     value, ratio = row.get("value"), row.get("ratio")
     if bound.ratio is not None and isinstance(ratio, float):
         return row | {"bound": bound.ratio, "passed": ratio <= bound.ratio}

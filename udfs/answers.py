@@ -19,6 +19,7 @@ from udfs.prompts import PromptSet
 from udfs.request_frames import RequestFrame, request_frame
 
 Call = Literal[1, 2]
+_ROW_CODES = frozenset(code.value for code in parsing.ReasonCode)
 MENDED = "mended_"  # a warning's code: this and what `udfs.parsing` mended
 
 
@@ -210,8 +211,7 @@ class Walker:
         found = [Rejection(call, attempt, key, p.reason.value, p.message) for p in problems if refuses(p.reason)]
         warnings = tuple(p.reason.value for p in problems if not refuses(p.reason))
         warnings += tuple(f"{MENDED}{what}" for what in parsed.repairs)
-        row_codes = {code.value for code in parsing.ReasonCode}
-        found += [r for r in stored if r.request_key == key and r.reason_code not in row_codes]
+        found += [r for r in stored if r.request_key == key and r.reason_code not in _ROW_CODES]
         return parsed.answer, found, warnings
 
 

@@ -82,7 +82,7 @@ def parse_answer(content: str | None, finish_reason: str | None, schema_validato
         if truncated:
             return Parsed(None, ReasonCode.ANSWER_TRUNCATED)
         value, repairs = _mend(content)
-    if not isinstance(value, dict) or not _is_text(value):
+    if not isinstance(value, dict) or ("\\u" in content and not _is_text(value)):
         return Parsed(None, ReasonCode.NOT_JSON, repairs=repairs)
     if not schema_validator.is_valid(value):
         reason, detail = _first_error(schema_validator, value)

@@ -269,3 +269,10 @@ def test_a_bound_that_no_figure_was_held_against_refuses_with_its_name(spark):
     ):
         publish._check_bounds(figures, bounds)
     publish._check_bounds(figures, bounds[:1])
+
+
+def test_a_set_too_small_for_its_bound_passes_and_a_large_one_is_judged():
+    bound = Bound(family="set", name="share of near duplicates: persona", max=0.005, min_records=1000)
+    small, large = ({"value": 0.02, "n": n} for n in (100, 1000))
+    assert _metrics.judged(small, bound) == small | {"bound": 0.005, "passed": True}
+    assert _metrics.judged(large, bound) == large | {"bound": 0.005, "passed": False}
