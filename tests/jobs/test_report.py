@@ -408,7 +408,7 @@ def test_the_page_shows_rivals_of_the_model_and_figures_that_no_fit_read(page):
 def test_the_page_shows_duplicates_openings_and_the_words_of_each_group(page):
     shown = page[page.index("O conjunto dos textos") :]
     # "persona de # #" of everyone, but for two texts that are the same as each other.
-    assert re.search(r'Persona</td><td class="n over">100,00\xa0%</td><td class="n">100,00\xa0%</td>', shown)
+    assert re.search(r'Persona</td><td class="n">100,00\xa0%</td><td class="n">100,00\xa0%</td>', shown)
     assert re.search(r"mulheres<small>sexo</small></td><td class=\"n\">80</td>", shown)
     assert "A palavra mais presa a uma cor ou raça" in shown
 
