@@ -176,9 +176,10 @@ class Validate(_Section):
     max_narrative_characters: int = Field(ge=1)
     min_persona_characters: int = Field(ge=1)
     max_persona_characters: int = Field(ge=1)
-    min_list_items: int = Field(ge=1)
-    max_list_items: int = Field(ge=1)
-    max_item_characters: int = Field(ge=1)
+    # Within the answer's schema (conf/schemas), which the model is given.
+    min_list_items: int = Field(ge=3, le=8)
+    max_list_items: int = Field(ge=3, le=8)
+    max_item_characters: int = Field(ge=2, le=80)
     min_portuguese_probability: float = Field(ge=0, le=1)
     max_english_share: float = Field(ge=0, le=1)
     max_repeats: int = Field(ge=3)
@@ -190,6 +191,14 @@ class Validate(_Section):
     min_word_odds: float = Field(ge=1)
     word_prior_records: float = Field(gt=0)
     word_permutations: int = Field(ge=1, le=50)
+
+    @model_validator(mode="after")
+    def _least_before_most(self) -> Validate:
+        for what in ("narrative_characters", "persona_characters", "list_items"):
+            least, most = getattr(self, f"min_{what}"), getattr(self, f"max_{what}")
+            if least > most:
+                raise ValueError(f"min_{what} = {least} is more than max_{what} = {most}: no answer could be right")
+        return self
 
 
 class Publish(_Section):

@@ -25,6 +25,9 @@ _TEXT_CODE = (
     "udfs/checks",
     "udfs/checks/data",
     "udfs/answers.py",
+    "udfs/hints.py",
+    "udfs/traits.py",
+    "udfs/data",
     "conf/prompts",
     "conf/schemas",
 )
@@ -37,15 +40,19 @@ _CODE = {
         "jobs/_drawing.py",
         "jobs/_sample_tables.py",
         "jobs/_model_tables.py",
+        "jobs/_name_tables.py",
+        "jobs/_title_tables.py",
         "udfs/sampling.py",
         "udfs/alias.py",
         "udfs/naming.py",
+        "udfs/titles.py",
     ),
     "write_text": ("jobs/_text_inputs.py", *_TEXT_CODE),
     "validate": (
         "jobs/_text_inputs.py",
         "jobs/_metrics.py",
         "jobs/_check_metrics.py",
+        "jobs/_fairness.py",
         "jobs/_set_checks.py",
         "jobs/_near_duplicates.py",
         "jobs/_word_metrics.py",
@@ -213,13 +220,13 @@ def _looks(path: str) -> object:
 @cache
 def _code(stage: str) -> str:
     digest = hashlib.sha256()
-    for part in ("census", "conf/network.toml", f"jobs/{stage}.py", *_CODE[stage]):
+    for part in ("census", "census/tables", "conf/network.toml", f"jobs/{stage}.py", *_CODE[stage]):
         package, _, rest = part.partition("/")
         root = resources.files(package)
         for item in [root.joinpath(rest)] if rest else [root]:
             listed = [file for file in item.iterdir() if file.name not in _NO_ROWS] if item.is_dir() else [item]
             for file in sorted(listed, key=lambda f: f.name):
-                if file.is_file() and file.name.endswith((".py", ".toml", ".txt", ".json", ".jsonl")):
+                if file.is_file() and file.name.endswith((".py", ".toml", ".txt", ".json", ".jsonl", ".csv")):
                     digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 

@@ -82,6 +82,9 @@ def test_a_change_of_bounds_measures_rules_or_prompts_makes_the_stages_that_depe
         "conf/prompts/personas.txt": "write_text",
         "conf/rules.toml": "fit",
         "jobs/_card.py": "publish",
+        "udfs/traits.py": "write_text",
+        "udfs/titles.py": "sample",
+        "census/tables/persons.py": STAGES[0],
     }
     environment = os.environ | {"PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
     command = [sys.executable, "-c", PROGRAM, *changed]
