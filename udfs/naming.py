@@ -118,7 +118,7 @@ def draw_names(
     for slot in range(MAX_SURNAMES):
         chosen = np.flatnonzero(count > slot)
         drawn, twice = _surname(tables, u(SURNAME[slot], numbers[chosen]), surnames[chosen, :slot])
-        # Nor is anybody Antônio Antônio or Ana Maria de Maria: one more draw.
+        # Antônio Antônio and Ana Maria de Maria are as good as unknown: one more draw.
         word = tables.surname_as_first[drawn]
         twice |= (word >= 0) & ((word == first[chosen]) | (word == second_word[chosen]))
         # Nobody is Silva da Silva by chance twice over: one more draw, then the slot stays empty.

@@ -96,7 +96,7 @@ class RetryBudgetSpent(ModelError):
 
 
 class Starved(TransientModelError):
-    """All the time of a request went by with being told to wait, and no other was answered meanwhile.
+    """All the time of a request went by with being told to wait, and no other of its task was answered meanwhile.
 
     A quota that is used up looks so: nothing more is sent, and a later run can go on.
     """
