@@ -27,13 +27,14 @@ def hidden(person: Mapping[str, Any]) -> list[str]:
     phrases = [" ".join(filter(None, (first, middle, last))), f"{first} {last}", last]
     phrases += [surname for surname in last.split() if len(surname) >= _LEAST_SURNAME]
     phrases += [middle, first, *(words(person[name] or "") for name in _PLACES)]
-    return [f" {phrase} " for phrase in dict.fromkeys(phrases) if phrase.strip()]
+    longest_first = sorted(filter(None, dict.fromkeys(phrases)), key=len, reverse=True)
+    return [f" {phrase} " for phrase in longest_first]
 
 
 def masked(text: str, phrases: Iterable[str]) -> str:
     """The words of a text with what `hidden` gave as one sign and every number as another."""
     said = f" {words(text)} "
     for phrase in phrases:
-        if phrase in said:
+        while phrase in said:  # neighbours share the space between them
             said = said.replace(phrase, f" {MASK} ")
     return _NUMBER.sub(f" {NUMBER}", said).strip()

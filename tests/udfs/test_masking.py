@@ -41,6 +41,22 @@ def test_the_record_s_own_names_and_places_and_all_numbers_are_signs(text, said)
     assert of(text, ANA) == said
 
 
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("Campos", "São José dos Campos"), ("Santana", "Feira de Santana"), ("Maria", "Santa Maria")],
+)
+@pytest.mark.parametrize("column", ["first_name", "middle_name", "last_name"])
+def test_a_place_that_holds_a_name_of_the_person_is_one_sign(column, name, place):
+    person = {**BIA, column: name, "municipality_name": place}
+    assert of(f"{name} mora em {place}.", person) == "# mora em #"
+
+
+def test_the_same_name_or_place_twice_in_a_row_is_two_signs():
+    paulista = {**BIA, "first_name": "Maria", "municipality_name": "São Paulo", "state_name": "São Paulo"}
+    assert of("Vive em São Paulo, São Paulo.", paulista) == "vive em # #"
+    assert of("Maria, Maria, Maria!", paulista) == "# # #"
+
+
 def test_a_text_about_another_person_in_another_town_is_the_same_text():
     text = "{} tem {} anos e vive em {}. {} gosta de café."
     one = text.format("Ana Lúcia dos Santos Rocha", 31, "Rio Branco", "Ana")
