@@ -89,19 +89,17 @@ def bucket(field: int, band: int, members: Iterable[Member], jaccard: float, cap
             continue
         first_of[member.id] = member.uuid
         shingles = frozenset(minhash.shingles(member.masked))
-        others = kept
-        if len(kept) < cap:
-            others = list(kept)
-            kept.append((member, shingles))
-        else:
-            others = kept[:1]
-            over += 1
-        for other, theirs in others:
+        is_over = len(kept) >= cap
+        for other, theirs in kept[:1] if is_over else kept:
             if _first_shared(member, other) == band:
                 pairs += 1
                 if duplicates.jaccard(shingles, theirs) >= jaccard:
                     yield Found(field, member.uuid, False)
                     yield Found(field, other.uuid, False)
+        if is_over:
+            over += 1
+        else:
+            kept.append((member, shingles))
     yield Found(field, None, None, pairs, len(first_of), over)
 
 
