@@ -17,7 +17,8 @@ from _texts import PROMPTS
 
 from census import codes
 from udfs import offline_writer, parsing, prompts
-from udfs.offline_writer import grammar, trades
+from udfs.offline_writer import grammar, personas, trades
+from udfs.offline_writer.lexicon import Template
 
 # Title of a woman, of a man, place of the group in the code book, the trade it should find.
 TITLES = (
@@ -349,3 +350,13 @@ def test_every_record_label_may_be_missing() -> None:
     for i in range(len(lines)):
         block = "\n".join(lines[:i] + lines[i + 1 :])
         assert all(offline_writer.write([{"role": "user", "content": block}]).values())
+
+
+def test_a_tail_that_a_person_cannot_fill_is_passed_over_for_one_of_its_kind(monkeypatch):
+    tails = [[Template("É o que {p} sabe"), Template("Falta {palavra}")], [Template("Falta {palavra}")]]
+    monkeypatch.setattr(personas, "_TAILS", dict.fromkeys(personas._TAILS, tails))
+    for i in range(20):
+        person = make_person(i)
+        call1 = offline_writer.write(prompts.render(PROMPTS, 1, person, 0))
+        call2 = offline_writer.write(prompts.render(PROMPTS, 2, person, 0, call1))
+        assert "É o que" in call2["professional_persona"]

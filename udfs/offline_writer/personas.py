@@ -93,8 +93,8 @@ def _work(person: Person, style: str, skills: Sequence[str], wishes: Sequence[st
     # One tail of each kind: not two joys, not the same trait twice.
     past = {"looks": "_looks", "retired": "_past"}[person.stage] if person.has_former_trade else ""
     kinds = _TAILS[f"work_tail{past}"]
-    usable = [pool for pool in kinds if pool[0].needs <= words.keys()]
-    said = [dice.pick(pool).fill(words) for pool in dice.shuffled(usable)]
+    usable = [[tail for tail in pool if tail.needs <= words.keys()] for pool in kinds]
+    said = [dice.pick(pool).fill(words) for pool in dice.shuffled(list(filter(None, usable)))]
     return first_that_fit([opening, *said], WANTED_CHARACTERS)
 
 
