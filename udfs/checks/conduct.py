@@ -37,7 +37,6 @@ OFFERS = (
     "local_places",
     "regional_music",
 )
-# Columns whose words are the person's own: `Agente indígena de saneamento`.
 
 
 @dataclass(frozen=True)

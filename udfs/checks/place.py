@@ -83,7 +83,6 @@ _STAGES = ("estudante", "aposentad", "merec", "dona de casa", "morador")
 
 _STATE_AFTER = re.compile(rf"([^.;!?]{{0,45}}?)\b({_STATE_NAMES})(?!\w)")
 _CODE_AFTER = re.compile(r"\s?(?:\(|/|-|–|,)\s?([A-Z]{2})\b")
-# One of these is in whatever _CITY finds.
 _SETTLED = Phrase(
     "escolheu adotou casa vida",
     rf"\b(?:[Ee]scolheu|[Aa]dotou)\s({_NAME})\spara\s(?:morar|viver)\b"
@@ -91,6 +90,7 @@ _SETTLED = Phrase(
     rf"|\b(?:[Cc]onstruiu|[Ff]ez|[Ff]az|[Ll]eva)\s(?:a|sua|a\ssua)\svida\sem\s({_NAME})",
     is_written=True,
 )
+# One of these is in whatever _CITY finds.
 _CITY_NAMED = Phrase("cidade", r"cidade(?:\snatal)?,\s")
 _WHERE = Phrase("mora vive reside nasceu", r"(?:onde|em que)\s(?:mora|vive|reside|nasceu)\b")
 

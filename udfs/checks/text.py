@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+# Columns whose words are the person's own and may be said: `Agente indígena de saneamento`.
 _OWN_COLUMNS = ("occupation_title", "former_occupation_title", "municipality_name")
 NAME = "§"  # stands for the person's name
 

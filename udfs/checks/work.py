@@ -276,7 +276,7 @@ def occupation(text: Text, field: str, person: Mapping[str, Any]) -> Iterator[Fi
     title = given(person, "occupation_title")
     former = given(person, "former_occupation_title")
     if not title and not former:
-        # Somebody of whom no occupation is known: only the present is contradicted, by `stage`.
+        # Somebody of whom no occupation is known: only the present is contradicted, by `stage.check`.
         return
     tastes = _TASTES.get(field, frozenset())
     group = _group_of(given(person, "occupation_group")) if title else ""
