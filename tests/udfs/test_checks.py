@@ -105,6 +105,28 @@ def test_what_is_said_of_the_person_counts_and_nothing_else(text, reasons):
     assert found_in(text) == reasons
 
 
+@pytest.mark.parametrize(
+    ("text", "reasons"),
+    [
+        ("Maria está perto de completar vinte anos de casa.", set()),
+        ("Maria está perto de completar vinte e cinco anos de casa.", set()),
+        ("Maria está perto de completar vinte anos de idade.", {"wrong_age"}),
+        ("Maria está perto de fazer vinte anos no mesmo fogão.", set()),
+        ("Maria está perto de fazer vinte anos no domingo.", {"wrong_age"}),
+        ("Maria está perto de fazer trinta bolos.", set()),
+        ("Maria já passou dos oitenta bolos nesta semana.", set()),
+        ("Maria já passou dos oitenta, mas não conta.", {"wrong_age"}),
+        ("Maria tem trinta e poucos anos de cozinha.", set()),
+        ("Maria tem trinta e poucos anos e não conta.", {"wrong_age"}),
+        ("Maria já passou dos cinquenta e um pouco mais.", set()),
+        ("Maria está perto de completar cinquenta e três anos.", set()),
+        ("Maria está perto de completar trinta e três anos.", {"wrong_age"}),
+    ],
+)
+def test_years_of_work_and_numbers_of_things_are_no_age(text, reasons):
+    assert found_in(text) == reasons
+
+
 def test_what_is_lived_by_some_marital_statuses_only_contradicts_the_others():
     single = {"marital_status": "Solteiro"}
     assert found_in("Depois do divórcio, Maria pintou a sala.", **single) == {"wrong_marital_status"}

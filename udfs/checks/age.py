@@ -20,21 +20,27 @@ _DECADES = {word: 20 + 10 * place for place, word in enumerate(_TENS)} | {"cinco
 _NUMBER_WORDS = frozenset([*_DECADES, *_UNITS[10:], "catorze", "cem"])
 _SPELT = rf"(?:(?:{'|'.join(_DECADES)})(?: e (?:uma?|{'|'.join(_UNITS[1:10])}))?|{'|'.join(_UNITS[10:])}|catorze|cem)"
 _YEARS = rf"(\d{{1,3}}|{_SPELT})"
+# What follows years that are not those of a life.
+_OF_SOMETHING = (
+    r"(?:n[oa]s? (?:ramo|profiss|area|mesm|ofici|batente|servi|cargo|empreg|casa|estrada|cozinha|fogao|balcao|volante"
+    r"|roca)|com [oa]s? mesm|como|dedicad|trabalh|casad|atras|depois|antes|seguid|mais|a fio)"
+)
 _AGE_CLAIMS = (
     re.compile(rf"\baos {_YEARS}(?: anos)?\b(?! (?:minutos|segundos|reais|metros))"),
     re.compile(
         rf"\b(?:tem|com|completou|completar|completa|fazer|fez|fara|beirando os|de|seus"
         rf"|dos seus) {_YEARS} anos(?: de idade| de vida|(?! de)\b)"
-        r"(?! (?:n[oa] (?:ramo|profiss|area|mesm|ofici|batente|servi|cargo|empreg|casa|estrada)|como|dedicad"
-        r"|trabalh|casad|atras|depois|antes|seguid|mais|a fio))"
+        rf"(?! {_OF_SOMETHING})"
     ),
     re.compile(rf"(?:, |\(){_YEARS} anos(?=,|\)|\.)"),
 )
 _AROUND = re.compile(
     rf"\b(?:(passou d|casa d|quase |beira(?:ndo)? |perto d|na altura d)(?:[oa]?s?|e) ?(?:fazer |completar )?|aos )?"
-    rf"({'|'.join(_DECADES)})(?: anos)?"
-    r"( e (?:poucos|tantos|alguns)| e muitos)?\b"
+    rf"((?:{'|'.join(_DECADES)})(?: e (?:{'|'.join(_UNITS[2:10])}))?)\b(?: anos)?"
+    r"( e (?:poucos|tantos|alguns|muitos))?(?: anos)?\b"
 )
+_YEARS_OF_SOMETHING = re.compile(rf" (?:de (?!idade|vida)|{_OF_SOMETHING})")
+_THINGS = re.compile(r" (?:(?!mas\b|mais\b|apos\b|anos\b)\w{2,}s|mil|por cento)\b")
 _BAND_WORDS = {
     "trint": (30, 39),
     "quarent": (40, 49),
@@ -78,6 +84,8 @@ _NOT_AGE = re.compile(
 )
 
 
+_NEAR = 4  # years before an age in which one is near it
+_NEARLY = re.compile(r"\b(?:perto de|prestes a|quase(?: a)?) $")
 _STOP = re.compile(r"[.!?;]")
 _SINCE = re.compile(r"\b(?:ha|faz|mais de|anos de) $")
 _NOW = re.compile(r"\b(?:ja|esta|n[ao]|tem|com|aos) $")
@@ -127,6 +135,8 @@ def _is_other_age(whole: str, found: re.Match[str], true_age: int) -> bool:
     claimed = _number(found[1])
     if claimed == true_age or not 5 < claimed < 115:
         return False
+    if claimed - _NEAR <= true_age < claimed and _NEARLY.search(whole, 0, found.start()):
+        return False
     is_at = found[0].startswith("aos")
     if is_at and not found[0].endswith("anos") and not _is_age_bare(whole, found):
         return False
@@ -143,10 +153,13 @@ def _is_other_age(whole: str, found: re.Match[str], true_age: int) -> bool:
 
 def _is_other_decade(whole: str, found: re.Match[str], true_age: int) -> bool:
     """Whether `quase sessenta`, `já passou dos sessenta`, `sessenta e poucos` is claimed and is not true."""
-    lead, decade, tail = found[1] or "", _DECADES[found[2]], found[3] or ""
+    lead, decade, tail = found[1] or "", _number(found[2]), found[3] or ""
+    not_of_life = _YEARS_OF_SOMETHING if found[0].endswith("anos") else _THINGS
+    if not_of_life.match(whole, found.end()):
+        return False
     low, high = decade, decade + 9
     if lead.startswith(("quase", "beira", "perto")):
-        low, high = decade - 4, decade
+        low, high = decade - _NEAR, decade
     elif lead.startswith("passou"):
         high = decade + 14
     elif lead.startswith("na altura"):
