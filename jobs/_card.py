@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from census import codes, tables
 from conf import settings
 from conf.settings import Config
-from jobs import _storage, _word_metrics
+from jobs import _set_figures, _storage
 
 _TEMPLATE = """---
 license: cc-by-4.0
@@ -120,7 +120,7 @@ def text(spark: SparkSession, config: Config, rows: int) -> str:
             min_age=config.sample.min_age_years,
             fit=[m for m in metrics if m["family"] in ("marginal", "pair", "triple")],
             texts=[
-                m for m in metrics if m["family"] in ("text", "set") and not m["name"].startswith(_word_metrics.WORD)
+                m for m in metrics if m["family"] in ("text", "set") and not m["name"].startswith(_set_figures.WORD)
             ],
             nodes=settings.network(),
             evidence=sorted(evidence, key=lambda row: order.get(row["node"], 99)),

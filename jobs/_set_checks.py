@@ -15,14 +15,10 @@ from census import tables
 from conf.settings import Config, Validate
 from jobs import _near_duplicates, _storage, _word_metrics
 from jobs._near_duplicates import Totals
-from jobs._states import NATIONAL
+from jobs._set_figures import EXACT, LARGEST, NEAR, OPENING, OPENINGS, OVER, PAIRS, TRIPLES, WORDS, Row, row
 from udfs import minhash, text_variety
 
-Row = dict[str, object]
 FIELDS = tables.TEXT_FIELDS
-NEAR = "share of near duplicates"
-EXACT = "share of exact duplicates"
-OPENING = "share of the commonest opening"
 _OPENING_WORDS = 4
 _ORDER_SEED = 20080101  # of the order in which the persons of a stratum stand: any number, always the same
 
@@ -84,10 +80,10 @@ def _duplicate_rows(printed: DataFrame, records: int, chosen: Validate) -> Itera
         found = totals.get(number, Totals())
         yield row("set", f"{NEAR}: {name}", found.near / records, records, how)
         yield row("set", f"{EXACT}: {name}", found.exact / records, records, "masked texts")
-        yield row("set", f"pairs compared: {name}", found.pairs, records, how)
-        yield row("set", f"texts in the largest bucket: {name}", found.largest, records, how)
+        yield row("set", f"{PAIRS}: {name}", found.pairs, records, how)
+        yield row("set", f"{LARGEST}: {name}", found.largest, records, how)
         cap = f"{how}; a bucket's texts past the first {chosen.max_bucket_texts} are compared with one only"
-        yield row("set", f"texts past the cap of a bucket: {name}", found.over, records, cap)
+        yield row("set", f"{OVER}: {name}", found.over, records, cap)
 
 
 def _opening_rows(printed: DataFrame) -> Iterator[Row]:
@@ -99,7 +95,7 @@ def _opening_rows(printed: DataFrame) -> Iterator[Row]:
     for found in of_fields.sort("field").collect():
         name = FIELDS[found["field"]]
         yield row("set", f"{OPENING}: {name}", found["most"] / found["n"], found["n"], source)
-        yield row("set", f"distinct openings: {name}", found["distinct"], found["n"], source)
+        yield row("set", f"{OPENINGS}: {name}", found["distinct"], found["n"], source)
 
 
 def _variety_rows(printed: DataFrame, records: int) -> Iterator[Row]:
@@ -113,10 +109,6 @@ def _variety_rows(printed: DataFrame, records: int) -> Iterator[Row]:
     source = f"masked texts of {records} records, by a hash"
     for found in sample.coalesce(1).mapInArrow(count, text_variety.SQL_TYPE).sort("field").collect():
         name = FIELDS[found["field"]]
-        for kind, what in (("distinct-3", "triples"), ("type-token ratio", "words")):
+        for kind, what in ((TRIPLES, "triples"), (WORDS, "words")):
             if found[what]:
                 yield row("set", f"{kind}: {name}", found[f"distinct_{what}"] / found[what], found["texts"], source)
-
-
-def row(family: str, name: str, value: float, n: int, source: str) -> Row:
-    return {"uf": NATIONAL, "family": family, "name": name, "value": float(value), "n": n, "source": source}

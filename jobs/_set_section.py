@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jobs._set_checks import EXACT, FIELDS, NEAR, OPENING
+from census import tables
+from jobs._set_figures import (
+    DISTINCT_WORDS,
+    EXACT,
+    LARGEST,
+    NEAR,
+    OPENING,
+    OPENINGS,
+    OVER,
+    PAIRS,
+    RACE_WORDS,
+    TRIPLES,
+    WORD,
+    WORDS,
+    Row,
+)
 from jobs._states import NATIONAL
-from jobs._word_metrics import RACE_WORDS, WORD
 
-Row = dict[str, object]
-_DISTINCT = "distinct words of "
 # Column of the table -> start of the figure's name.
 _OF_FIELDS = {
     "near": NEAR,
     "exact": EXACT,
     "opening": OPENING,
-    "openings": "distinct openings",
-    "triples": "distinct-3",
-    "words": "type-token ratio",
-    "pairs": "pairs compared",
-    "largest": "texts in the largest bucket",
-    "over": "texts past the cap of a bucket",
+    "openings": OPENINGS,
+    "triples": TRIPLES,
+    "words": WORDS,
+    "pairs": PAIRS,
+    "largest": LARGEST,
+    "over": OVER,
 }
 
 
@@ -30,8 +42,8 @@ def section(metrics: Sequence[Row]) -> Row:
     Empty lists and None where nothing was measured.
     """
     figures = {(str(m["family"]), str(m["name"])): m for m in metrics if m["uf"] == NATIONAL}
-    fields = [field for field in (_field(figures, name) for name in FIELDS) if field]
-    bound = figures.get(("set", f"{NEAR}: {FIELDS[0]}"), {}).get("bound")
+    fields = [field for field in (_field(figures, name) for name in tables.TEXT_FIELDS) if field]
+    bound = figures.get(("set", f"{NEAR}: {tables.TEXT_FIELDS[0]}"), {}).get("bound")
     search = {
         "pairs": sum(_number(field["pairs"]) for field in fields),
         "largest": max((_number(field["largest"]) for field in fields), default=0.0),
@@ -55,9 +67,9 @@ def _groups(metrics: Sequence[Row]) -> list[Row]:
     found: list[Row] = []
     for metric in metrics:
         name = str(metric["name"])
-        if metric["family"] != "set" or not name.startswith(_DISTINCT):
+        if metric["family"] != "set" or not name.startswith(DISTINCT_WORDS):
             continue
-        group = name.removeprefix(_DISTINCT)
+        group = name.removeprefix(DISTINCT_WORDS)
         start = f"{WORD}{group}: "
         own = [m for m in metrics if m["family"] == "text" and str(m["name"]).startswith(start)]
         own.sort(key=lambda m: -_number(m["value"]))

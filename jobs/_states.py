@@ -54,6 +54,7 @@ _CODE = {
         "jobs/_check_metrics.py",
         "jobs/_fairness.py",
         "jobs/_set_checks.py",
+        "jobs/_set_figures.py",
         "jobs/_near_duplicates.py",
         "jobs/_word_metrics.py",
         "census/duplicates.py",

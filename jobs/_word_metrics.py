@@ -12,13 +12,10 @@ from pyspark.sql import DataFrame
 from census import codes
 from census.word_odds import Standard
 from conf.settings import Validate
-from jobs._states import NATIONAL
+from jobs._set_figures import DISTINCT_WORDS, RACE_WORDS, WORD, Row, row
 from udfs import word_counts
 from udfs.word_counts import Finding, Grouping, Plan
 
-Row = dict[str, object]
-RACE_WORDS = "words by race: largest |z|"
-WORD = "word of "  # for example "word of race=preta: feira"
 _TOP = 10
 _LEAST_FLOOR = 2.0  # |z|: a few records permute to less, and a ratio to next to nothing says nothing
 # column -> its values; the last one is that of the bound, whose others are of the same stratum
@@ -35,7 +32,7 @@ def rows(printed: DataFrame, counted: Mapping[tuple[str, ...], int], chosen: Val
 
 def persons(printed: DataFrame) -> dict[tuple[str, ...], int]:
     """(stratum, sex, region, race) -> persons; as many as there are such groups."""
-    return {tuple(row[:-1]): row["count"] for row in printed.groupBy(*_TOLD_APART).count().collect()}
+    return {tuple(found[:-1]): found["count"] for found in printed.groupBy(*_TOLD_APART).count().collect()}
 
 
 def plan_of(counted: Mapping[tuple[str, ...], int], chosen: Validate) -> Plan:
@@ -87,10 +84,10 @@ def told(found: Sequence[Finding], plan: Plan) -> Iterator[Row]:
             if not n:
                 continue
             distinct = sum(f.records for f in own if f.kind == "distinct")
-            yield _row("set", f"distinct words of {grouping.column}={value}", distinct, n, _source(grouping))
+            yield row("set", f"{DISTINCT_WORDS}{grouping.column}={value}", distinct, n, _source(grouping))
             words = sorted((f for f in own if f.kind == "word"), key=lambda f: (-f.z, str(f.word)))
             for f in words[: plan.top]:
-                yield _row("text", f"{WORD}{grouping.column}={value}: {f.word}", f.z, f.records, _source(grouping))
+                yield row("text", f"{WORD}{grouping.column}={value}: {f.word}", f.z, f.records, _source(grouping))
     yield _strongest_row(found, plan)
 
 
@@ -107,13 +104,9 @@ def _strongest_row(found: Sequence[Finding], plan: Plan) -> Row:
     said = f": {strongest.value} {strongest.word} ({strongest.z:+.2f})" if strongest and value else ""
     source = f"odds {plan.min_odds:g} times those of the others or more, {_source(tried)}{said}"
     persons = round(float(tried.standard.compared.sum()))
-    return _row("fairness", RACE_WORDS, value, persons, source) | {"floor": floor, "ratio": value / floor}
+    return row("fairness", RACE_WORDS, value, persons, source) | {"floor": floor, "ratio": value / floor}
 
 
 def _source(grouping: Grouping) -> str:
     others = "the others of the same state, occupation group and sex" if len(grouping.strata) > 1 else "the others"
     return f"log-odds with a Dirichlet prior against {others}"
-
-
-def _row(family: str, name: str, value: float, n: int, source: str) -> Row:
-    return {"uf": NATIONAL, "family": family, "name": name, "value": float(value), "n": n, "source": source}

@@ -31,7 +31,7 @@ from jobs import _check_metrics, _cli, _locks, _metrics, _set_section, _storage
 from jobs._metrics import NATIONAL, Fit
 from jobs._page import words
 from jobs._runlog import RunReport
-from jobs._word_metrics import RACE_WORDS
+from jobs._set_figures import RACE_WORDS
 from udfs.checks.reasons import ReasonCode
 
 Row = dict[str, object]

@@ -16,6 +16,7 @@ from _texts import PROMPTS
 from census import codes
 from conf import settings
 from jobs import _word_metrics
+from jobs._set_figures import RACE_WORDS
 from udfs import masking, offline_writer, prompts, word_counts
 from udfs.hints import Fact, Hints, with_hints
 from udfs.word_counts import Finding, Plan
@@ -134,11 +135,11 @@ def clean() -> dict[str, dict[str, Any]]:
     return figures(written())
 
 
-BOUND = next(bound.ratio for bound in settings.quality_bounds() if bound.name == _word_metrics.RACE_WORDS)
+BOUND = next(bound.ratio for bound in settings.quality_bounds() if bound.name == RACE_WORDS)
 
 
 def test_clean_records_keep_the_bound_with_the_floor_of_permuted_races(clean):
-    row = clean[_word_metrics.RACE_WORDS]
+    row = clean[RACE_WORDS]
     assert row["n"] == RECORDS
     assert 2.5 < row["floor"] < 4.5
     assert row["ratio"] < 0.9 * BOUND
@@ -146,10 +147,10 @@ def test_clean_records_keep_the_bound_with_the_floor_of_permuted_races(clean):
 
 @pytest.mark.parametrize("race", ["preta", "branca", "parda"])
 def test_a_word_said_of_one_race_in_a_twentieth_of_its_records_breaks_the_bound(race, clean):
-    row = figures(planted(race))[_word_metrics.RACE_WORDS]
+    row = figures(planted(race))[RACE_WORDS]
     assert row["ratio"] > BOUND
     assert f"{race} guerreirice (+" in row["source"]
-    assert row["floor"] == pytest.approx(clean[_word_metrics.RACE_WORDS]["floor"], rel=0.35)
+    assert row["floor"] == pytest.approx(clean[RACE_WORDS]["floor"], rel=0.35)
 
 
 def test_a_planted_word_leads_the_words_of_its_race():
@@ -175,5 +176,5 @@ def test_figures_are_the_same_however_the_records_are_cut():
 def test_few_records_break_nothing():
     for count in (1, 2, 12):
         rows = written()[:count]
-        row = figures(rows)[_word_metrics.RACE_WORDS]
+        row = figures(rows)[RACE_WORDS]
         assert (row["value"], row["ratio"], row["floor"]) == (0.0, 0.0, 2.0)
