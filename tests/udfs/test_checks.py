@@ -84,6 +84,8 @@ def test_every_kind_of_planted_error_has_a_check_and_twenty_five_kinds_are_there
         ("Maria está perto de completar trinta anos e não conta.", {"wrong_age"}),
         ("O fogão é velho e não para.", set()),
         ("Maria jamais se casou e dorme bem.", {"wrong_marital_status"}),
+        ("O irmão de Maria jamais se casou e dorme bem.", set()),
+        ("Maria mima o irmão. Jamais se casou e dorme bem.", {"wrong_marital_status"}),
         ("Maria fala do divórcio sem baixar a voz.", set()),
         ("O marido de Maria pesca aos sábados.", {"invented_spouse"}),
         ("O marido da vizinha de Maria pesca aos sábados.", set()),

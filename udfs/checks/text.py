@@ -79,7 +79,8 @@ OTHERS = re.compile(
 
 def is_of_other(whole: str, start: int) -> bool:
     """Whether somebody else is named just before, in the same clause."""
-    return OTHERS.search(re.split(r"[.!?;]", whole[max(0, start - 50) : start + 1])[-1]) is not None
+    end = start if whole[start].isalnum() else start + 1
+    return OTHERS.search(re.split(r"[.!?;]", whole[max(0, start - 50) : end])[-1]) is not None
 
 
 @lru_cache(maxsize=4096)
