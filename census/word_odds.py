@@ -9,6 +9,7 @@ Source: B. Monroe, M. Colaresi, K. Quinn, "Fightin' Words: lexical feature selec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -145,6 +146,16 @@ def signed_root(counts: Counts, prior_records: float) -> Array:
     deviance = 2 * sum(_term(have, want) for have, want in terms)
     sign = np.sign(said / records - others_said / others_records)
     return np.asarray(sign * np.sqrt(np.maximum(deviance, 0.0)), dtype=np.float64)
+
+
+def noise_floor(by_chance: Sequence[float], least: float) -> float:
+    """The largest |z| that chance alone gives: the mean of the largest of each permutation, and no less than `least`.
+
+    Args:
+        by_chance: The largest |z| of each permutation, 0 where no word was left to tell.
+        least: What it does not fall below: few records permute to next to nothing, and a ratio to that says nothing.
+    """
+    return max(least, float(np.mean(by_chance)))
 
 
 def _term(have: Array, want: Array) -> Array:

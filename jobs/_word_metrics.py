@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -10,14 +9,14 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from census import codes
-from census.word_odds import Standard
+from census.word_odds import Standard, noise_floor
 from conf.settings import Validate
 from jobs._set_figures import DISTINCT_WORDS, RACE_WORDS, WORD, Row, row
 from udfs import word_counts
 from udfs.word_counts import Finding, Grouping, Plan
 
 _TOP = 10
-_LEAST_FLOOR = 2.0  # |z|: a few records permute to less, and a ratio to next to nothing says nothing
+_LEAST_FLOOR = 2.0  # |z|
 # column -> its values; the last one is that of the bound, whose others are of the same stratum
 _COLUMNS = {"sex": codes.SEXES, "region": codes.REGIONS, "race": codes.RACES}
 _HELD_EQUAL = "race"
@@ -92,7 +91,7 @@ def told(found: Sequence[Finding], plan: Plan) -> Iterator[Row]:
 
 
 def _strongest_row(found: Sequence[Finding], plan: Plan) -> Row:
-    """|z| of the word that tells most of a race; its floor is the mean of the same after races are permuted."""
+    """|z| of the word that tells most of a race; its floor is that of the same after races are permuted."""
     tried = plan.groupings[-1]
     strongest = max((f for f in found if f.kind == "strongest"), key=lambda f: (abs(f.z), str(f.word)), default=None)
     value = abs(strongest.z) if strongest else 0.0
@@ -100,7 +99,7 @@ def _strongest_row(found: Sequence[Finding], plan: Plan) -> Row:
         max((abs(f.z) for f in found if f.kind == "permuted" and f.value == str(number)), default=0.0)
         for number in range(1, plan.permutations + 1)
     ]
-    floor = max(_LEAST_FLOOR, statistics.fmean(by_chance))
+    floor = noise_floor(by_chance, _LEAST_FLOOR)
     said = f": {strongest.value} {strongest.word} ({strongest.z:+.2f})" if strongest and value else ""
     source = f"odds {plan.min_odds:g} times those of the others or more, {_source(tried)}{said}"
     persons = round(float(tried.standard.compared.sum()))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from census.word_odds import Counts, Standard, log_odds, signed_root
+from census.word_odds import Counts, Standard, log_odds, noise_floor, signed_root
 
 
 def counts(said: float, records: float, others_said: float, others: float) -> Counts:
@@ -95,3 +95,8 @@ def test_a_permutation_keeps_the_persons_of_every_group_and_stratum():
         assert counted.tolist() == PERSONS.persons.tolist()
         seen.add(tuple(groups))
     assert len(seen) == 4
+
+
+def test_the_floor_is_the_mean_of_the_permutations_and_no_less_than_the_least():
+    assert noise_floor([2.5, 4.0, 3.1], 2.0) == pytest.approx(3.2)
+    assert noise_floor([0.0, 4.5, 0.0], 2.0) == 2.0
