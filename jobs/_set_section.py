@@ -37,20 +37,22 @@ _OF_FIELDS = {
 
 
 def section(metrics: Sequence[Row]) -> Row:
-    """What the page shows: `fields`, `groups`, `race` (the strongest word of a race), `bound` and `search`.
+    """What the page shows: `fields`, `groups`, `race` (the strongest word of a race), `near` and `search`.
 
+    `near` is the bound of near duplicates and what counts as one (`source`), the same of every field.
     Empty lists and None where nothing was measured.
     """
     figures = {(str(m["family"]), str(m["name"])): m for m in metrics if m["uf"] == NATIONAL}
     fields = [field for field in (_field(figures, name) for name in tables.TEXT_FIELDS) if field]
-    bound = figures.get(("set", f"{NEAR}: {tables.TEXT_FIELDS[0]}"), {}).get("bound")
+    first = figures.get(("set", f"{NEAR}: {tables.TEXT_FIELDS[0]}"))
+    near = {"bound": first["bound"], "source": first["source"]} if first else None
     search = {
         "pairs": sum(_number(field["pairs"]) for field in fields),
         "largest": max((_number(field["largest"]) for field in fields), default=0.0),
         "over": sum(_number(field["over"]) for field in fields),
     }
     race = figures.get(("fairness", RACE_WORDS))
-    return {"fields": fields, "groups": _groups(metrics), "race": race, "bound": bound, "search": search}
+    return {"fields": fields, "groups": _groups(metrics), "race": race, "near": near, "search": search}
 
 
 def _field(figures: dict[tuple[str, str], Row], name: str) -> Row:
