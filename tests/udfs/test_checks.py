@@ -129,6 +129,42 @@ def test_years_of_work_and_numbers_of_things_are_no_age(text, reasons):
     assert found_in(text) == reasons
 
 
+@pytest.mark.parametrize(
+    ("text", "reasons"),
+    [
+        ("Maria criou as crianças da patroa e ainda as visita.", set()),
+        ("Maria cria os meninos do time com paciência.", set()),
+        ("Maria criou as crianças e ainda as visita.", {"invented_children"}),
+        ("Maria criou os meninos do primeiro casamento.", {"invented_children"}),
+        ("Maria criou os meninos depois da enchente.", {"invented_children"}),
+        ("A vizinha que voltou da licença-maternidade ri alto.", set()),
+        ("Maria cobre a licença-maternidade da colega.", set()),
+        ("Maria voltou da licença-maternidade.", {"invented_children"}),
+        ("A paternidade mudou o irmão de Maria.", set()),
+        ("A maternidade ensinou Maria a ouvir.", {"invented_children"}),
+    ],
+)
+def test_children_of_others_are_nobodys_invention(text, reasons):
+    assert found_in(text) == reasons
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "reasons"),
+    [
+        ("Maria jamais casou festa com fogão.", "Casado", set()),
+        ("Maria nunca casou o doce com o sal.", "Casado", set()),
+        ("Maria jamais casou e dorme bem.", "Casado", {"wrong_marital_status"}),
+        ("Maria jamais casou, nem com o padre à porta.", "Casado", {"wrong_marital_status"}),
+        ("Maria nunca casou nem com promessa de festa.", "Casado", {"wrong_marital_status"}),
+        ("Maria usa aliança de prata que era da avó.", "Solteiro", set()),
+        ("Maria usa aliança, herança da tia.", "Solteiro", set()),
+        ("Maria usa aliança de prata no dedo.", "Solteiro", {"wrong_marital_status"}),
+    ],
+)
+def test_a_ring_that_is_inherited_and_dishes_that_are_wed_tell_no_marital_status(text, status, reasons):
+    assert found_in(text, marital_status=status) == reasons
+
+
 def test_what_is_lived_by_some_marital_statuses_only_contradicts_the_others():
     single = {"marital_status": "Solteiro"}
     assert found_in("Depois do divórcio, Maria pintou a sala.", **single) == {"wrong_marital_status"}

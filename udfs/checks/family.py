@@ -8,7 +8,7 @@ from typing import Any
 
 from udfs.checks.phrases import Phrase
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import OTHERS, Text, given, is_of_other, value_of
+from udfs.checks.text import OTHERS, Text, given, is_followed_by_other, is_of_other, value_of
 
 _STATUS = {"Solteiro": "solteir", "Casado": "casad", "Separado": "separad", "Divorciado": "divorciad", "Viúvo": "viuv"}
 _STATUS_SAID = Phrase(
@@ -21,7 +21,11 @@ _STATUS_SAID = Phrase(
 # What only people of some marital status have lived, and the statuses that it contradicts.
 _STATUS_MEANT = (
     (
-        Phrase("casou", r"\b(?:nunca|jamais) (?:se )?casou\b(?! de)"),
+        Phrase(
+            "casou",
+            r"\b(?:nunca|jamais) (?:se casou\b(?! de)|casou\b(?! de"
+            r"| (?:[oa]s? |uma? )?(?!nem |e |mesmo |mas |ate |sequer |ainda )[a-z-]+ com\b))",
+        ),
         frozenset(("Casado", "Separado", "Divorciado", "Viúvo")),
     ),
     (
@@ -39,7 +43,9 @@ _STATUS_MEANT = (
     (
         Phrase(
             "alianca casamento",
-            r"\busa alianca\b|\b(?:seu|cuida do|o proprio) casamento\b(?! d[aeo]s? )",
+            r"\busa alianca\b"
+            r"(?![^.;!?]{0,30}\b(?:que (?:era|foi|veio)|heranca|herdad|d[ao] (?:avo|bisavo|mae|pai|tia)\b))"
+            r"|\b(?:seu|cuida do|o proprio) casamento\b(?! d[aeo]s? )",
         ),
         frozenset(("Solteiro",)),
     ),
@@ -90,7 +96,7 @@ _CHILDREN = Phrase(
     r"|\bcriancas (?:da casa|dele|dela|em casa)\b|\bbebe recem-nascido\b|\b(?:esta|ficou"
     r"|engravidou e esta) gravida\b|\bos gemeos\b"
     r"|\b(?<!se )cri(?:a|ou|ando) (?:sozinh[oa] )?(?:os|as|um|uma|dois|duas|tres|quatro) (?:dois |duas |tres |quatro )?"
-    r"(?:menin[oa]s?|criancas?|gemeos)\b"
+    r"(?:menin[oa]s?|criancas?|gemeos)\b(?! d(?:[aeo]s?|el[ae]s?)\b(?! \w+ (?:casament|relacionament))| alhei)"
     r"|\b(?:maternidade|paternidade) (?:mudou|trouxe|ensinou|chegou|veio|transformou)\b"
     r"|\blicenca[- ](?:m|p)aternidade\b",
 )
@@ -117,6 +123,8 @@ def children(text: Text, person: Mapping[str, Any]) -> Iterator[Finding]:
             is_child = _ARTICLE.search(before) is not None and after.startswith(" de ")
             if not is_child:  # `filha de costureira` is the person, `o filho da vizinha` somebody else
                 continue
+        if "ternidade" in word and (is_of_other(whole, found.start()) or is_followed_by_other(whole, found.end())):
+            continue
         if _CHILD_EXCEPTION.search(whole[max(0, found.start() - 22) : found.start()]):
             continue
         yield Finding(ReasonCode.INVENTED_CHILDREN, text.around(found.start(), found.end(), 4))

@@ -67,20 +67,27 @@ def given(person: Mapping[str, Any], column: str) -> str:
     return "" if value is None or value != value else str(value)
 
 
-# Other people; what follows them in a clause is said of them.
-OTHERS = re.compile(
-    r"\b(?:marido|esposa|esposo|mulher|companheir[oa]|vizinh[oa]s?|amig[oa]s?|colegas?|pai|mae|pais|avos?"
+_OTHER_PEOPLE = (
+    r"(?:marido|esposa|esposo|mulher|companheir[oa]|vizinh[oa]s?|amig[oa]s?|colegas?|pai|mae|pais|avos?"
     r"|irma[o]?s?|prim[oa]s?|ti[oa]s?|"
     r"filh[oa]s?|alun[oa]s?|client[eas]+|pacientes?|patro[aes]+|patrao|chefe|professor[a]?|padre|pastor[a]?"
     r"|medic[oa]|juiz|"
-    r"alguem|ninguem|cada um|todo mundo|quem) (?:[a-z]+ ){0,4}$"
+    r"alguem|ninguem|cada um|todo mundo|quem)"
 )
+# Other people; what follows them in a clause is said of them.
+OTHERS = re.compile(rf"\b{_OTHER_PEOPLE} (?:[a-z]+ ){{0,4}}$")
+_OTHER_NEXT = re.compile(rf" (?:d?[oa]s?|(?:d?[oa]s? |de )?(?:seus?|suas?)|(?:de )?uma?) {_OTHER_PEOPLE}\b")
 
 
 def is_of_other(whole: str, start: int) -> bool:
     """Whether somebody else is named just before, in the same clause."""
     end = start if whole[start].isalnum() else start + 1
     return OTHERS.search(re.split(r"[.!?;]", whole[max(0, start - 50) : end])[-1]) is not None
+
+
+def is_followed_by_other(whole: str, end: int) -> bool:
+    """Whether the next words are somebody else: `recebe a aposentadoria` + ` da mãe`, `mudou` + ` o irmão`."""
+    return _OTHER_NEXT.match(whole, end) is not None
 
 
 @lru_cache(maxsize=4096)
