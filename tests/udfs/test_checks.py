@@ -165,6 +165,24 @@ def test_a_ring_that_is_inherited_and_dishes_that_are_wed_tell_no_marital_status
     assert found_in(text, marital_status=status) == reasons
 
 
+@pytest.mark.parametrize(
+    ("text", "activity", "reasons"),
+    [
+        ("Maria recebe a aposentadoria da mãe no banco.", "ocupado", set()),
+        ("Maria recebe a aposentadoria de sua mãe no banco.", "ocupado", set()),
+        ("Maria recebe a aposentadoria no banco.", "ocupado", {"wrong_stage"}),
+        ("Maria recebe a aposentadoria de professora no banco.", "ocupado", {"wrong_stage"}),
+        ("Maria frequenta a universidade aberta da terceira idade.", "aposentado", set()),
+        ("Maria frequenta a universidade da maturidade.", "aposentado", set()),
+        ("Maria frequenta a universidade aberta de Caruaru.", "aposentado", {"wrong_stage"}),
+        ("Maria frequenta a universidade à noite.", "aposentado", {"wrong_stage"}),
+    ],
+)
+def test_a_pension_of_others_and_a_course_for_the_old_tell_no_stage_of_life(text, activity, reasons):
+    title = "Merendeira" if activity == "ocupado" else None
+    assert found_in(text, activity=activity, occupation_title=title) == reasons
+
+
 def test_what_is_lived_by_some_marital_statuses_only_contradicts_the_others():
     single = {"marital_status": "Solteiro"}
     assert found_in("Depois do divórcio, Maria pintou a sala.", **single) == {"wrong_marital_status"}

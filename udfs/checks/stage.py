@@ -13,7 +13,7 @@ from typing import Any
 
 from udfs.checks.phrases import Phrase
 from udfs.checks.reasons import Finding, ReasonCode
-from udfs.checks.text import Text, given
+from udfs.checks.text import Text, given, is_followed_by_other
 
 _BEFORE = 45  # characters in which it is said of whom and of when a claim is
 _FUTURE = re.compile(r"quando|um dia|sonha|quer|pretende|pensa em|antes de|espera|planeja|para|ate|vai|falta")
@@ -59,6 +59,7 @@ _STUDENT = _Stage(
         r"|curso superior"
         r"|direito|medicina|engenharia|administracao|pedagogia|enfermagem|letras|psicologia)\b"
         r"|\bfrequenta (?:a|uma) (?:faculdade|universidade)\b"
+        r"(?! (?:aberta )?(?:da|a|para a) (?:(?:terceira|melhor|maior) idade|maturidade))"
         r"|\b(?:faz|fazendo) (?:faculdade|graduacao|cursinho)\b",
     ),
     frozenset(("ocupado", "desocupado", "aposentado", "cuida do lar", "outro")),
@@ -127,6 +128,8 @@ def _is_claim(stage: _Stage, found: re.Match[str], activity: str) -> bool:
         # A plan of whoever still has a career before him; who is retired has none.
         return activity == "aposentado" and not _FORMERLY.search(clause) and not _NOT_SAID_OF_NOW.search(before)
     if any(pattern.search(clause) for pattern in stage.of_other_times):
+        return False
+    if stage is _RETIRED and is_followed_by_other(found.string, found.end()):
         return False
     if stage is _STUDENT and activity == "ocupado" and "cursa" in said:
         return False  # many work and study
