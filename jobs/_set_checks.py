@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from census import tables
+from census import duplicates, tables
 from conf.settings import Config, Validate
 from jobs import _near_duplicates, _storage, _word_metrics
 from jobs._near_duplicates import Totals
@@ -71,9 +71,10 @@ def records_of(texts: DataFrame, people: DataFrame, places: DataFrame) -> DataFr
 
 
 def _duplicate_rows(printed: DataFrame, records: int, chosen: Validate) -> Iterator[Row]:
+    seen = duplicates.found_chance(chosen.near_duplicate_jaccard, bands=minhash.BANDS, rows=minhash.ROWS)
     how = (
         f"masked texts; Jaccard {chosen.near_duplicate_jaccard:g} of {minhash.SHINGLE} characters, proposed by "
-        f"{minhash.BANDS} bands of {minhash.ROWS} minima"
+        f"{minhash.BANDS} bands of {minhash.ROWS} minima, which see {seen:.1%} of the pairs just so alike"
     )
     totals = _near_duplicates.search(printed, chosen.near_duplicate_jaccard, chosen.max_bucket_texts)
     for number, name in enumerate(FIELDS):
