@@ -276,12 +276,16 @@ class ChatClient:
     def _await_hold(self) -> float:
         """Wait while every endpoint has said to stay away; returns the seconds, which are no request's own time."""
         waited = 0.0
-        while (seconds := self._endpoints.hold_seconds()) > 0 and not self._stopped.is_set():
-            self._sleep(seconds)
+        while (seconds := self._endpoints.hold_seconds()) > 0:
+            self._pause(seconds)
             waited += seconds
+        return waited
+
+    def _pause(self, seconds: float) -> None:
+        if seconds > 0 and not self._stopped.is_set():
+            self._sleep(seconds)
         if self._stopped.is_set():
             raise ClientStopped("the client was stopped; nothing more is sent")
-        return waited
 
     def _wait(self, seconds: float, deadline: float, tries: int, failure: TryFailed | None, before: int) -> None:
         """Wait, if there is time for it; `before` is how many answers there were when the request began."""
@@ -291,10 +295,7 @@ class ChatClient:
             is_paced = failure is not None and failure.rule == PACED
             kind = Starved if is_paced and self._answers == before else TransientModelError
             raise kind(f"{reason}: {failure}" if failure else reason, tries=tries) from failure
-        if seconds > 0 and not self._stopped.is_set():
-            self._sleep(seconds)
-        if self._stopped.is_set():
-            raise ClientStopped("the client was stopped; nothing more is sent")
+        self._pause(seconds)
 
     def _try(self, lease: Lease, body: bytes, request_id: str, tries: int, deadline: float) -> Completion:
         def send(lease: Lease, cut: Cut | None = None) -> Completion:
