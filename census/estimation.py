@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -195,10 +195,10 @@ def log_linear_then_shrink(
 def log_linear(weights: Array, squares: Array, *, design_effect: float, regions: Sequence[int] | None = None) -> Array:
     """P(x | state, c) without the states' own cells: a log-linear table of Brazil, raked to what is each state's own.
 
-    Brazil: from the margin of x, rake to x by every parent and by every two parents, in this order; then shrink the
-    national cells to the result. State: rake to its own margin of x (shrunk to its region's and Brazil's odds), and
-    to x by every parent. Each margin is first shrunk to what the table expects
-    before it is raked to, with k's of its own (`shrink_strength`); margins that differ by chance alone are left out.
+    Brazil: from the margin of x, rake to x by every parent, by every two parents, and by the first three, four ... of
+    them up to all (`_country_table`). State: rake to its own margin of x (shrunk to its region's and Brazil's odds),
+    and to x by every parent. Each margin is first shrunk to what the table expects before it is raked to, with k's of
+    its own (`shrink_strength`); margins that differ by chance alone are left out.
 
     Args:
         weights: (states, parents..., values) sums of weights; the first parent is the strongest.
@@ -208,20 +208,13 @@ def log_linear(weights: Array, squares: Array, *, design_effect: float, regions:
     Returns:
         Probabilities of the shape of `weights`; the last axis sums to 1. Above 0 wherever Brazil has seen the value.
 
-    Three parents at a time for Brazil and two for a state gain a little held-out likelihood and take ten times as long.
+    Every three parents for Brazil and two for a state gain a little held-out likelihood and take ten times as long.
 
     Source: IPF keeps the higher-order odds of its seed (Bishop, Fienberg, Holland 1975, ch. 3); compared with the other
     estimators by census/held_out_fit.py.
     """
     parents = weights.ndim - 2
-    country, country_squares = weights.sum(axis=0), squares.sum(axis=0)
-    overall = normalised(country.sum(axis=tuple(range(parents))))
-    margins = [axes for size in (1, 2) for axes in combinations(range(parents), size)]
-    national = _raked_in_turn(
-        np.broadcast_to(overall, country.shape), country, country_squares, margins, design_effect=design_effect
-    )
-    if parents:
-        national = shrunk(country, country_squares, national, design_effect=design_effect)
+    national = _country_table(weights, squares, regions, design_effect=design_effect)
     level = _state_margins(weights, squares, national, regions, design_effect=design_effect)
     return _raked_in_turn(
         np.broadcast_to(national, weights.shape),
@@ -230,6 +223,39 @@ def log_linear(weights: Array, squares: Array, *, design_effect: float, regions:
         [(0, parent) for parent in range(1, parents + 1)],
         design_effect=design_effect,
         first=((0,), level),
+    )
+
+
+def _country_table(weights: Array, squares: Array, regions: Sequence[int] | None, *, design_effect: float) -> Array:
+    """(parents..., values): Brazil's odds, the states' levels set aside.
+
+    A margin is compared with what the table expects when every state has its own margin of x. Otherwise what tells the
+    states apart would be laid to whatever parent is unevenly spread over them: fewer work in the Northeast, and more
+    people there are brown.
+    """
+    parents = weights.ndim - 2
+    cells = weights.sum(axis=-1)
+
+    def expected(table: Array) -> Array:
+        shares = normalised(cells.reshape(len(cells), -1) @ table.reshape(-1, table.shape[-1]))
+        level = _state_margins(weights, squares, table, regions, design_effect=design_effect)
+        tilt = np.divide(level, shares, out=np.ones_like(level), where=shares > 0)
+        persons = np.zeros(table.shape)
+        for state, own in zip(cells, tilt, strict=True):
+            persons += state[..., None] * normalised(table * own, table)
+        return persons
+
+    country, country_squares = weights.sum(axis=0), squares.sum(axis=0)
+    overall = normalised(country.sum(axis=tuple(range(parents))))
+    margins = [axes for size in (1, 2) for axes in combinations(range(parents), size)]
+    margins += [tuple(range(size)) for size in range(3, parents + 1)]
+    return _raked_in_turn(
+        np.broadcast_to(overall, country.shape),
+        country,
+        country_squares,
+        margins,
+        design_effect=design_effect,
+        expected=expected,
     )
 
 
@@ -257,6 +283,7 @@ def _raked_in_turn(
     *,
     design_effect: float,
     first: tuple[tuple[int, ...], Array] | None = None,
+    expected: Callable[[Array], Array] | None = None,
 ) -> Array:
     """Rake P(x | cell) to margins taken up one by one, each shrunk to what the table expects when its turn comes.
 
@@ -264,27 +291,29 @@ def _raked_in_turn(
         table: (cells..., values) probabilities to begin with.
         margins: Axes of the cells kept in each margin.
         first: A margin whose shares are given.
+        expected: Table -> (cells..., values) persons that it makes expect; the survey's cells times the table if not
+            given.
     """
     cells = weights.sum(axis=-1)
     persons = (1 - _INDEPENDENT_SHARE) * cells + _INDEPENDENT_SHARE * _independent(cells)
     taken: list[tuple[tuple[int, ...], Array]] = []
 
-    def expected(over: Array, axes: tuple[int, ...]) -> Array:
-        return normalised(_kept(over[..., None] * table, axes))
+    def shares_before(axes: tuple[int, ...]) -> Array:
+        return normalised(_kept(cells[..., None] * table if expected is None else expected(table), axes))
 
     def take(axes: tuple[int, ...], shares: Array, before: Array, passes: int) -> None:
         nonlocal table
         # The target is stated for the survey's persons and carried over to the smoothed ones as a ratio.
         ratio = np.divide(shares, before, out=np.ones_like(shares), where=before > 0)
-        there = expected(persons, axes)
+        there = normalised(_kept(persons[..., None] * table, axes))
         taken.append((axes, normalised(there * ratio, there)))
         table = _rake_conditional(table, persons, taken, passes=passes)
 
     if first is not None:
-        take(first[0], first[1], expected(cells, first[0]), 20)
+        take(first[0], first[1], shares_before(first[0]), 20)
     for axes in margins:
         have, have_squares = _kept(weights, axes), _kept(squares, axes)
-        before = expected(cells, axes)
+        before = shares_before(axes)
         k = shrink_strength(have, have_squares, before, design_effect=design_effect)
         if k.min() < NO_EVIDENCE_PERSONS:
             take(axes, shrunk(have, have_squares, before, design_effect=design_effect, shrink_persons=k), before, 4)

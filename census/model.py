@@ -119,6 +119,12 @@ def survey(counts: pd.DataFrame, family: str, parents: Sequence[str], child: str
     return Weighted(array("weight_persons"), array("weight_squared"))
 
 
+def in_order(parents: Sequence[str], strongest_first: Sequence[str]) -> list[str]:
+    """The parents in the order in which their margins are taken up; those not named come last."""
+    named = [parent for parent in strongest_first if parent in parents]
+    return named + [parent for parent in parents if parent not in named]
+
+
 def estimate(
     counts: Weighted,
     parents: Sequence[str],
@@ -135,8 +141,7 @@ def estimate(
         strongest_first: Order in which margins are taken up; parents that it does not name come last.
         shrink_persons: k; estimated from the spread of the states' cells if not given.
     """
-    order = [p for p in strongest_first if p in parents]
-    order += [p for p in parents if p not in order]
+    order = in_order(parents, strongest_first)
     axes = [0, *(1 + list(parents).index(p) for p in order), len(parents) + 1]
     weights, squares = counts.weights.transpose(axes), counts.squares.transpose(axes)
     prior = log_linear(weights, squares, design_effect=design_effect, regions=REGION_OF_STATE)

@@ -165,7 +165,8 @@ def families(spec: Mapping[str, Node]) -> dict[str, CodedFamily]:
     for node, (child, universe) in _SURVEYED.items():
         if node not in spec:
             continue
-        named = [_SURVEYED[p][0] if p in _SURVEYED else p for p in spec[node].parents if p != "uf"]
+        own = model.in_order([p for p in spec[node].parents if p != "uf"], spec[node].smoothing)
+        named = [_SURVEYED[p][0] if p in _SURVEYED else p for p in own]
         for parent in named:
             if parent not in known:
                 raise FitError(

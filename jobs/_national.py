@@ -522,12 +522,16 @@ def _position_levels(figures: pd.DataFrame) -> list[tuple[tuple[int, ...], float
         return published(figures, "posicao_ocupacao", category, dimensions=dimensions)
 
     index = codes.POSITIONS.index
-    employees = of_all("empregado")
+    employees, own, employers = of_all("empregado"), of_all("conta propria"), of_all("empregador")
     return [
-        ((index("conta própria"),), of_all("conta propria")),
-        ((index("empregador"),), of_all("empregador")),
+        ((index("conta própria"),), own),
+        ((index("empregador"),), employers),
+        ((index("familiar auxiliar"),), 1 - employees - own - employers),
         ((index("militar ou estatutário"),), employees * of_all("militar ou estatutario", "categoria")),
         ((index("privado com carteira"),), employees * of_all("setor privado com carteira", "categoria")),
+        # Of the private sector too: beside its employees with a contract they are as many as in PNADC of that year
+        # (.33 and .36 to one); with domestic and public workers they would be .56.
+        ((index("privado sem carteira"),), employees * of_all("sem carteira", "categoria")),
     ]
 
 

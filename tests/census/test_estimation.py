@@ -88,6 +88,16 @@ def test_log_linear_comes_nearer_to_a_law_of_main_effects_than_rake_then_shrink(
     assert np.abs(near - law).mean() < 0.9 * far
 
 
+def test_log_linear_does_not_lay_to_a_parent_what_tells_the_states_apart():
+    # In half of the states few work and most are of the first race, in the other half the reverse; race does nothing.
+    works = np.repeat([0.3, 0.7], 5)
+    first_race = np.repeat([0.9, 0.1], 5)
+    race = np.stack([first_race, 1 - first_race], axis=1)
+    persons = 60 * race[:, :, None] * np.stack([works, 1 - works], axis=1)[:, None, :]
+    table = estimation.log_linear(persons, persons, design_effect=1.0)
+    assert np.abs(table[:, 0, 0] - table[:, 1, 0]).max() < 0.02
+
+
 def test_log_linear_gives_laws_with_every_value_of_the_country_and_no_other():
     _, weights = make_sample(persons=1)
     weights[..., 3] = 0.0

@@ -254,6 +254,25 @@ def test_as_many_women_and_men_work_as_the_census_says(fitted, sex, category):
     assert workers / grown == pytest.approx(wanted, abs=2e-3)
 
 
+def test_the_workers_have_the_positions_that_the_census_prints(fitted):
+    census, nodes = fitted
+    everywhere = [
+        expectation.expected(state_of(nodes, uf), census.states[i], ("position",), WORK)
+        for i, uf in enumerate(codes.UFS)
+    ]
+    share = dict(zip(codes.POSITIONS, np.sum(everywhere, axis=0) / np.sum(everywhere), strict=True))
+
+    def printed(category: str, dimensions: str = "posicao") -> float:
+        return _fit_inputs.published(make_published(), "posicao_ocupacao", category, dimensions=dimensions)
+
+    employees = 1 - share["conta própria"] - share["empregador"] - share["familiar auxiliar"]
+    assert share["conta própria"] == pytest.approx(printed("conta propria"), abs=1e-3)
+    assert share["empregador"] == pytest.approx(printed("empregador"), abs=1e-3)
+    assert employees == pytest.approx(printed("empregado"), abs=1e-3)
+    without_contract = share["privado sem carteira"] / employees
+    assert without_contract == pytest.approx(printed("sem carteira", "categoria"), abs=2e-3)
+
+
 def test_a_base_group_lies_within_its_great_group(fitted):
     (node,) = (node for node in fitted[1] if node.name == "occupation_cod")
     table = np.moveaxis(node.table, node.parents.index("occupation_group"), 0)

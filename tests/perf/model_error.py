@@ -1,0 +1,222 @@
+"""The model's own error, without sampling: its expected persons against the census and the survey that it was raked to.
+
+After `povo fit --uf all`; the held-out figures after `povo fit --evidence --uf all`.
+
+python tests/perf/model_error.py --data povo-data
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from _common import arguments, config, show
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame, SparkSession
+
+from census import codes, model, tables
+from jobs import _judge, _model_tables, _spark, _storage
+
+Array = NDArray[np.float64]
+Row = tuple[object, ...]
+# Bands of SIDRA 10061 by state: 18-24, 25-29 ... 80+.
+_FIRST, _SECOND = codes.AGE_BANDS.index("18-19"), codes.AGE_BANDS.index("20-24")
+_GROUPS = ("18-24", *codes.AGE_BANDS[_SECOND + 1 :])
+_WORKING_AGE = codes.AGE_BANDS.index("14-17")
+_SIZES = (0, 5_000, 20_000, 100_000, 500_000, 10**9)
+_LEAST_ROWS = 20  # of a published cell
+
+
+def main() -> None:
+    asked = arguments(__doc__, uf="all")
+    data = config(asked.data).data_dir
+    spark = _spark.start(config(asked.data))
+
+    def read(table: tables.Table) -> DataFrame:
+        return _storage.read(spark, data, table)
+
+    stored = _model_tables.read(spark, data, list(codes.UFS))
+    states = [_judge.State(uf, tuple(stored.state(uf)), stored.block(uf).persons.sum(axis=0)) for uf in codes.UFS]
+    show("Numbering and census block", ("table", "cells", "figure"), census_rows(spark, data, states))
+    show(
+        "Municipalities: race and schooling of adults against their own 10061 within its age bands, TVD",
+        ("residents", "municipalities", "race", "schooling", "weight of the state in the target"),
+        municipality_rows(read(tables.RESIDUAL).toPandas(), read(tables.PLACE).toPandas()),
+    )
+    show(
+        f"Occupied persons by sex and COD subgroup against PNADC 2026T1, cells of {_LEAST_ROWS} rows or more, TVD",
+        ("shares within", "pooled", "worst state"),
+        occupation_rows(read(tables.OCCUPATION_2026).toPandas(), stored, states),
+    )
+    figures = read(tables.PUBLISHED).toPandas()
+    fitted = [(name, 100 * ours, theirs, 100 * ours - theirs) for name, ours, theirs in fitted_cuts(figures, states)]
+    show("Published figures that the fit is raked to, per cent", ("figure", "model", "published", "off"), fitted)
+    judged = read(tables.JUDGEMENT).where("source = 'published_margins' AND model IS NOT NULL").toPandas()
+    held = [(row.figure, row.model, row.published, row.model - row.published) for row in judged.itertuples(index=False)]
+    show("Published figures that no fit read, per cent", ("figure", "model", "published", "off"), held)
+    for label, rows in (("fitted", fitted), ("held out", held)):
+        off = np.abs([row[-1] for row in rows]).astype(float)
+        print(f"\n{label}: {len(off)} figures, mean {off.mean():.2f} p.p. off, worst {off.max():.2f}")
+    spark.stop()
+
+
+def census_rows(spark: SparkSession, data: object, states: Sequence[_judge.State]) -> list[Row]:
+    """The allocation against 9514 and 10061, and the block against 10061."""
+    counted = _storage.read(spark, data, tables.AGE_SEX).where("source = 'census2022_age'")  # type: ignore[arg-type]
+    numbered = _storage.read(spark, data, tables.ALLOCATION)  # type: ignore[arg-type]
+    keys = ["municipality_code", "age_years"]
+    joined = (
+        numbered.groupBy(keys)
+        .agg({"persons": "sum"})
+        .toDF(*keys, "have")
+        .join(counted.where("sex = 'T'").groupBy(keys).agg({"persons": "sum"}).toDF(*keys, "want"), keys, "full")
+        .fillna(0)
+    )
+    cells, off = joined.selectExpr("count(*)", "sum(CASE WHEN have <> want THEN 1 ELSE 0 END)").first()
+    printed = _storage.read(spark, data, tables.EDUCATION_JOINT).where("sex <> 'T'").toPandas()  # type: ignore[arg-type]
+    census = model.dense(
+        printed,
+        {
+            "uf": codes.UFS,
+            "sex": codes.SEXES,
+            "age_group": _GROUPS,
+            "race": codes.RACES,
+            "education_level": codes.EDUCATION_LEVELS,
+        },
+    )
+    block = np.stack([_grouped(state.persons.sum(axis=4)) for state in states])
+    band = np.array([codes.AGE_BANDS.index(codes.age_band(age)) for age in range(131)])
+    adults = numbered.where("age_years >= 18").groupBy("uf", "sex", "age_years").agg({"persons": "sum"})
+    rows = adults.toDF("uf", "sex", "age_years", "persons").toPandas()
+    rows["age_band"] = [codes.AGE_BANDS[band[age]] for age in rows["age_years"]]
+    ages = model.dense(rows, {"uf": codes.UFS, "sex": codes.SEXES, "age_band": codes.AGE_BANDS})
+    ages = _grouped(ages.transpose(1, 2, 0)).transpose(2, 0, 1)
+    by_age = census.sum(axis=(3, 4))
+    # What is left when both have the same persons of every state, sex and band.
+    scaled = census * np.divide(ages, by_age, out=np.zeros_like(ages), where=by_age > 0)[..., None, None]
+    return [
+        ("municipality x age, 9514", cells, f"{off} differ from the numbering"),
+        ("state x sex x band, 18 and over, 10061", by_age.size, f"TVD {_tvd(ages, by_age):.5f}"),
+        ("state x sex x race x band x schooling, 10061", census.size, f"TVD {_tvd(block, census):.5f}"),
+        ("the same within state x sex x band", census.size, f"TVD {_tvd(block, scaled):.5f}"),
+    ]
+
+
+def municipality_rows(residuals: pd.DataFrame, places: pd.DataFrame) -> list[Row]:
+    """TVD by size of the municipality, and of all of them together, weighted by residents."""
+    rows = residuals.merge(places[["municipality_code", "population_persons"]], on="municipality_code")
+    size = np.digitize(rows["population_persons"], _SIZES[1:-1])
+    chosen = [(f"{_SIZES[i]:,} to {_SIZES[i + 1]:,}", size == i) for i in range(len(_SIZES) - 1)]
+    chosen[-1] = (f"{_SIZES[-2]:,} and more", chosen[-1][1])
+    found: list[Row] = []
+    for label, where in [*chosen, ("all", np.full(len(rows), True))]:
+        part = rows[where]
+        means = [np.average(part[name], weights=part["population_persons"]) for name in _RESIDUALS]
+        found.append((label, len(part), *map(float, means)))
+    return found
+
+
+_RESIDUALS = ("race", "education", "prior_share")
+
+
+def occupation_rows(
+    survey: pd.DataFrame, stored: _model_tables.ModelTables, states: Sequence[_judge.State]
+) -> list[Row]:
+    """Shares of the published cells, within state and sex and within the state."""
+    survey = survey[survey["rows"] >= _LEAST_ROWS]
+    subgroups = tuple(sorted(survey["occupation_cod3"].unique()))
+    domain = {"uf": codes.UFS, "occupation_cod3": subgroups}
+    theirs = np.stack([model.dense(survey, domain, sex) for sex in ("women", "men")], axis=1)
+    cod = stored.values("occupation_cod")
+    kept = [i for i, code in enumerate(cod) if code[:3] in subgroups]
+    member = np.zeros((len(kept), len(subgroups)))
+    member[np.arange(len(kept)), [subgroups.index(cod[i][:3]) for i in kept]] = 1.0
+    ours = np.stack([state.expected("sex", "occupation_cod")[:, kept] @ member for state in states])
+    ours = np.where((theirs.sum(axis=1) > 0)[:, None], ours, 0.0)
+    rows: list[Row] = []
+    for label, axes in (("state", (1, 2)), ("state and sex", (2,))):
+        have, want = (table / table.sum(axis=axes, keepdims=True) for table in (ours, theirs))
+        weight = theirs.sum(axis=axes)
+        distance = 0.5 * np.abs(have - want).sum(axis=axes)
+        worst = distance.reshape(len(states), -1).max(axis=1)
+        at = int(worst.argmax())
+        pooled = float((distance * weight).sum() / weight.sum())
+        rows.append((label, f"{pooled:.5f}", f"{codes.UFS[at]} {worst[at]:.5f}"))
+    return rows
+
+
+def fitted_cuts(figures: pd.DataFrame, states: Sequence[_judge.State]) -> list[tuple[str, float, float]]:
+    """(figure, model, published) of the published levels of work, positions, unions and zones that the fit reads."""
+    printed = figures[(figures["unit"] == "%") & (figures["year"] == 2022)]
+
+    def of(topic: str, category: str, *, area: str = "Brasil", dimensions: str = "") -> float:
+        here = printed[(printed["topic"] == topic) & (printed["category"] == category) & (printed["area"] == area)]
+        return float(here[here["dimensions"].fillna("") == dimensions]["value"].iloc[0])
+
+    asked = np.stack([state.expected("sex", "age_band", "race", "activity") for state in states])
+    asked[:, :, :_WORKING_AGE] = 0
+    works = asked[..., codes.ACTIVITIES.index("ocupado")]
+    everyone = asked.sum(axis=-1)
+    indigenous, adult_of_35 = codes.RACES.index("indígena"), codes.AGE_BANDS.index("35-39")
+    found = [
+        ("work, all", works.sum() / everyone.sum(), of("nivel_ocupacao", "total")),
+        (
+            "work, 35 to 39",
+            works[:, :, adult_of_35].sum() / everyone[:, :, adult_of_35].sum(),
+            of("nivel_ocupacao", "35 a 39", dimensions="idade"),
+        ),
+    ]
+    for region in codes.REGIONS:
+        here = np.array([state.region == region for state in codes.STATES])
+        found.append(
+            (f"work, {region}", works[here].sum() / everyone[here].sum(), of("nivel_ocupacao", "total", area=region))
+        )
+    for sex, name in enumerate(("mulheres", "homens")):
+        share = works[:, sex].sum() / everyone[:, sex].sum()
+        found.append((f"work, {name}", share, of("nivel_ocupacao", name, dimensions="sexo")))
+        share = works[:, sex, :, indigenous].sum() / everyone[:, sex, :, indigenous].sum()
+        wanted = of("nivel_ocupacao", f"{name} indigena", dimensions="sexo x cor_raca")
+        found.append((f"work, {name} indigena", share, wanted))
+    positions = np.sum([state.expected("position") for state in states], axis=0)
+    place = codes.POSITIONS.index
+    own, employers = positions[place("conta própria")], positions[place("empregador")]
+    employees = positions.sum() - own - employers - positions[place("familiar auxiliar")]
+    total = positions.sum()
+    position = "posicao_ocupacao"
+    found += [
+        ("own account", own / total, of(position, "conta propria", dimensions="posicao")),
+        ("employers", employers / total, of(position, "empregador", dimensions="posicao")),
+        ("employees", employees / total, of(position, "empregado", dimensions="posicao")),
+    ]
+    for ours, theirs in (
+        ("militar ou estatutário", "militar ou estatutario"),
+        ("privado com carteira", "setor privado com carteira"),
+        ("privado sem carteira", "sem carteira"),
+    ):
+        # The published share is of the employees.
+        wanted = of(position, theirs, dimensions="categoria") * of(position, "empregado", dimensions="posicao") / 100
+        found.append((f"{ours}, of all who work", positions[place(ours)] / total, wanted))
+    union = np.sum([state.expected("age_band", "in_union") for state in states], axis=0)
+    union = union[codes.AGE_BANDS.index("10-13") :].sum(axis=0)
+    found.append(
+        ("in union", union[1] / union.sum(), of("estado_conjugal", "viviam em uniao", dimensions="estado conjugal"))
+    )
+    zones = np.sum([state.persons.sum(axis=(0, 1, 2, 3)) for state in states], axis=0)
+    rural = zones[codes.ZONES.index("rural")] / zones.sum()
+    found.append(("rural", rural, of("situacao_domicilio", "rural", dimensions="situação")))
+    return [(name, float(share), wanted) for name, share, wanted in found]
+
+
+def _grouped(table: Array) -> Array:
+    """(sex, band, ...) of all bands -> of the groups of 10061, 18 and over."""
+    young = table[:, _FIRST : _SECOND + 1].sum(axis=1, keepdims=True)
+    return np.concatenate([young, table[:, _SECOND + 1 :]], axis=1)
+
+
+def _tvd(have: Array, want: Array) -> float:
+    return float(0.5 * np.abs(have / have.sum() - want / want.sum()).sum())
+
+
+if __name__ == "__main__":
+    main()
