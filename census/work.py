@@ -17,11 +17,6 @@ Integers = NDArray[np.int64]
 _FIRST_WORK_BAND = codes.AGE_BANDS.index("14-17")
 _RETIREMENT_BAND = codes.AGE_BANDS.index("40-44")
 GROUPS = len(codes.OCCUPATION_GROUPS)
-# Which of the ten positions each survey position may become (V4012 -> VD4009).
-POSITIONS_OF_SURVEY = ((2, 3), (6,), (0, 1), (4, 5, 6), (7,), (8,), (9,))
-SURVEY_POSITION_OF = np.array([2, 2, 0, 0, 3, 3, 3, 4, 5, 6])  # position -> survey position
-# Effective persons of the coarser law in the split of a survey position: the sample has 4,152 workers.
-_SPLIT_PERSONS = 20.0
 
 
 @dataclass(frozen=True)
@@ -198,51 +193,3 @@ def raked_occupations(
         by_band = np.where(mass > 0, mass, 1.0)[..., stages]  # (states, group, sex, education, zone, band)
         groups = normalised(groups * by_band.transpose(0, 2, 5, 3, 4, 1)[:, :, :, :, :, None, :], groups)
     return groups, cods
-
-
-# ----------------------------------------------------------------------------------------------- position
-def position_split(counts: Array, squares: Array) -> Array:
-    """(groups, education, 7, 10): P(position | group, education, survey position), smoothed to the country.
-
-    Args:
-        counts: (groups, education, positions) weighted workers whose contract and statute are known.
-        squares: Their sums of squared weights.
-    """
-    table = np.zeros((*counts.shape[:2], len(POSITIONS_OF_SURVEY), len(codes.POSITIONS)))
-    for survey_position, allowed in enumerate(POSITIONS_OF_SURVEY):
-        columns = list(allowed)
-        table[:, :, survey_position, columns] = smoothed(
-            counts[..., columns], squares[..., columns], design_effect=1.0, coarser_persons=_SPLIT_PERSONS
-        )
-    return table
-
-
-def split_positions(seven: Array, split: Array, group_of_cod: NDArray[np.int64], education_axis: int) -> Array:
-    """Ten positions from seven: (states, COD, parents..., 7) -> (states, COD, parents..., 10)."""
-    moved = np.moveaxis(seven, education_axis, 2)
-    by_cod = split[group_of_cod]  # (COD, education, 7, 10)
-    ten = np.einsum("uce...s,cesp->uce...p", moved, by_cod, optimize=True)
-    return np.ascontiguousarray(np.moveaxis(ten, 2, education_axis))
-
-
-def raked_positions(table: Array, workers: Array, shares: Sequence[tuple[tuple[int, ...], float]]) -> Array:
-    """Move positions to published shares of all workers, by one factor a position.
-
-    Args:
-        table: (states, cells..., positions).
-        workers: (states, cells...) persons.
-        shares: (positions together, their share of all workers); positions in none keep their odds to each other.
-    """
-    cells = table.reshape(-1, table.shape[-1])
-    persons = workers.ravel() / workers.sum()
-    factor = np.ones(table.shape[-1])
-    for _ in range(60):
-        moved = cells * factor
-        have = (persons / moved.sum(axis=1)) @ moved
-        off = [abs(have[list(positions)].sum() - share) for positions, share in shares]
-        if max(off) < 2e-5:
-            break
-        for positions, share in shares:
-            now = have[list(positions)].sum()
-            factor[list(positions)] *= share / (1 - share) / (now / (1 - now))
-    return normalised(table * factor, table)

@@ -32,6 +32,7 @@ class NationalInputs:
     voters: pd.DataFrame
     religion: pd.DataFrame
     published: pd.DataFrame
+    work_2010: pd.DataFrame
     mei: pd.DataFrame
     mei_trades: pd.DataFrame
     mei_profile: pd.DataFrame
@@ -54,6 +55,7 @@ READS = (
     tables.MARITAL_VOTER,
     tables.RELIGION,
     tables.PUBLISHED,
+    tables.WORK_2010,
     tables.MEI_SHARE,
     tables.MEI_TRADE,
     tables.MEI_PROFILE,
@@ -90,6 +92,7 @@ def read(spark: SparkSession, data_dir: Path) -> NationalInputs:
         "voters": table(tables.MARITAL_VOTER),
         "religion": table(tables.RELIGION),
         "published": table(tables.PUBLISHED),
+        "work_2010": table(tables.WORK_2010),
         "mei": table(tables.MEI_SHARE),
         "mei_trades": table(tables.MEI_TRADE),
         "mei_profile": table(tables.MEI_PROFILE),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from census import axes, block, codes, counts, held_out, income, mei, model, rules, unions, work
+from census import axes, block, codes, counts, held_out, income, mei, model, positions, rules, unions, work
 from census.errors import FitError
 from census.estimation import masked, normalised
 from census.network import NodeTable
@@ -421,6 +421,7 @@ def split_grades(inputs: NationalInputs) -> dict[str, tuple[str, str]]:
         "activity (desocupado, estudante)": ("B", "pnadc") if "looking" in asked else ("C", "pnadc_2017t2"),
         "activity (aposentado, cuida do lar)": ("C", "pns_2019, pnadc_2017t4"),
         "position (carteira, estatuto)": ("B", "pnadc") if "contract" in asked else ("C", "pnadc_2017t2"),
+        "position (carteira by state)": ("B", "pnadc") if "contract" in asked else ("C", "atlas2010_work"),
     }
 
 
@@ -496,11 +497,20 @@ def _position(fitter: _Fitter, tables: dict[str, Array], known: dict[str, model.
     seven = masked(seven, np.broadcast_to(ever[None, :, None, None, None, :], seven.shape))
     contract = fitter.counted("contract", ("occupation_group", "education_level"), "position")
     known_split = (contract.weights.sum(axis=0), contract.squares.sum(axis=0))
-    split = work.position_split(*(known_split if contract.weights.any() else _split_counts(inputs.surveys)))
-    table = work.split_positions(seven, split, inputs.group_of_cod, _POSITION.index("education_level"))
+    split = positions.split_of_survey(*(known_split if contract.weights.any() else _split_counts(inputs.surveys)))
+    table = positions.ten_of_seven(seven, split, inputs.group_of_cod, _POSITION.index("education_level"))
     table = fitter.allowed("position", table, _POSITION)
-    table = work.raked_positions(table, by_cod, _position_levels(inputs.published))
+    odds = positions.contract_odds(_contracts(fitter, contract))
+    table = positions.at_levels(table, by_cod, _position_levels(inputs.published), odds)
     tables["position"] = fitter.narrowed("position", table, by_cod, _POSITION)
+
+
+def _contracts(fitter: _Fitter, counted: model.Weighted) -> Array:
+    """(states, 2) employees with and without a contract: a whole quarter's, or the Censo 2010's."""
+    if not counted.weights.any():
+        return positions.contracts_of_2010(fitter.inputs.work_2010)
+    by_state = (table.sum(axis=(1, 2)) for table in (counted.weights, counted.squares))
+    return positions.contracts_of_survey(*by_state, design_effect=fitter.design_effects["position"])
 
 
 def _split_counts(surveys: pd.DataFrame) -> tuple[Array, Array]:
@@ -636,7 +646,7 @@ def _income(fitter: _Fitter, tables: dict[str, Array], known: dict[str, model.Es
     law[:, 0] = zero
     tables["income_band"] = law
     known["income_band"] = estimated
-    ten = np.take(fitted.earning_class, work.SURVEY_POSITION_OF, axis=names.index("survey_position"))
+    ten = np.take(fitted.earning_class, positions.SURVEY_POSITION_OF, axis=names.index("survey_position"))
     tables["earning_class"] = np.eye(len(model.EARNING_CLASSES))[ten]
     log.info("fit: the earning index explains %.3f of the variance of log income", fitted.score_variance)
 

@@ -168,31 +168,3 @@ def test_the_share_of_an_age_borrows_from_its_neighbours_but_not_from_who_did_no
     assert (share[:, band("20-24")] > share[:, band("25-29")]).all()
     assert (share[:, band("25-29")] > share[:, band("30-34")]).all()
     assert ((share > 0) & (share < 1)).all()
-
-
-# ------------------------------------------------------------------------------------- position and MEI
-def test_positions_reach_their_published_levels_and_the_others_keep_their_odds():
-    table = make_laws(3, 4, 5, len(codes.POSITIONS))
-    workers = RNG.gamma(2.0, 10.0, size=(3, 4, 5))
-    levels = [((8,), 0.26), ((7,), 0.04), ((0,), 0.38), ((2, 3), 0.06)]
-    raked = work.raked_positions(table, workers, levels)
-    have = (workers[..., None] * raked).sum(axis=(0, 1, 2)) / workers.sum()
-    assert [have[list(positions)].sum() for positions, _ in levels] == pytest.approx([s for _, s in levels], abs=1e-4)
-    assert np.allclose(raked.sum(axis=-1), 1.0)
-    assert np.allclose(raked[..., 1] / raked[..., 6], table[..., 1] / table[..., 6])
-    assert np.allclose(raked[..., 2] / raked[..., 3], table[..., 2] / table[..., 3])
-
-
-def test_ten_positions_are_seven_split_and_none_leaves_its_survey_position():
-    seven = make_laws(2, len(GROUP_OF_COD), 2, 4, 3, 7)  # state, COD, sex, education, age class
-    counts = RNG.gamma(1.0, 20.0, size=(2, 4, len(codes.POSITIONS)))
-    ten = work.split_positions(seven, work.position_split(counts, counts), GROUP_OF_COD, 3)
-    assert ten.shape == (*seven.shape[:-1], 10)
-    assert np.allclose(ten.sum(axis=-1), 1.0)
-    assert np.allclose(ten[..., [2, 3]].sum(axis=-1), seven[..., 0])  # domestic, with and without contract
-    assert np.allclose(ten[..., [7, 8, 9]], seven[..., [4, 5, 6]])  # employer, own account, family worker
-    assert np.allclose(ten[..., 4:7].sum(axis=-1), seven[..., [1, 3]].sum(axis=-1))
-
-
-def test_every_position_comes_from_a_survey_position_that_may_become_it():
-    assert all(p in work.POSITIONS_OF_SURVEY[work.SURVEY_POSITION_OF[p]] for p in range(len(codes.POSITIONS)))

@@ -1,0 +1,134 @@
+"""Position in the occupation: the survey's seven split into ten, and moved to published levels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from census import codes
+from census.estimation import normalised, smoothed
+from census.model import Array
+
+# Which of the ten positions each survey position may become (V4012 -> VD4009).
+POSITIONS_OF_SURVEY = ((2, 3), (6,), (0, 1), (4, 5, 6), (7,), (8,), (9,))
+SURVEY_POSITION_OF = np.array([2, 2, 0, 0, 3, 3, 3, 4, 5, 6])  # position -> survey position
+# Effective persons of the coarser law in the split of a survey position: the sample has 4,152 workers.
+_SPLIT_PERSONS = 20.0
+# Employees whose contract (carteira) the Censo 2010 tells by place: private and domestic ones.
+_WITH = [codes.POSITIONS.index(f"{kind} com carteira") for kind in ("privado", "doméstico")]
+_WITHOUT = [codes.POSITIONS.index(f"{kind} sem carteira") for kind in ("privado", "doméstico")]
+_ROUNDS = 200
+_TOLERANCE = 1e-5  # share of all workers, or of a state's employees
+
+
+def split_of_survey(counts: Array, squares: Array) -> Array:
+    """(groups, education, 7, 10): P(position | group, education, survey position), smoothed to the country.
+
+    Args:
+        counts: (groups, education, positions) weighted workers whose contract and statute are known.
+        squares: Their sums of squared weights.
+    """
+    table = np.zeros((*counts.shape[:2], len(POSITIONS_OF_SURVEY), len(codes.POSITIONS)))
+    for survey_position, allowed in enumerate(POSITIONS_OF_SURVEY):
+        columns = list(allowed)
+        table[:, :, survey_position, columns] = smoothed(
+            counts[..., columns], squares[..., columns], design_effect=1.0, coarser_persons=_SPLIT_PERSONS
+        )
+    return table
+
+
+def ten_of_seven(seven: Array, split: Array, group_of_cod: NDArray[np.int64], education_axis: int) -> Array:
+    """Ten positions from seven: (states, COD, parents..., 7) -> (states, COD, parents..., 10)."""
+    moved = np.moveaxis(seven, education_axis, 2)
+    by_cod = split[group_of_cod]  # (COD, education, 7, 10)
+    ten = np.einsum("uce...s,cesp->uce...p", moved, by_cod, optimize=True)
+    return np.ascontiguousarray(np.moveaxis(ten, 2, education_axis))
+
+
+def contract_odds(employees: Array) -> Array:
+    """(states,) odds of a contract over those of the country.
+
+    Args:
+        employees: (states, 2) those with a contract and those without.
+    """
+    country = employees.sum(axis=0)
+    return np.asarray(employees[:, 0] / employees[:, 1] / (country[0] / country[1]))
+
+
+def contracts_of_2010(rows: pd.DataFrame) -> Array:
+    """(states, 2) employees of 18 and over with and without a contract, Censo 2010, on a scale of its own.
+
+    Args:
+        rows: `core_census__work_2010`. Its shares are weighted by residents: it does not count the occupied.
+    """
+    residents = rows["urban_persons"] + rows["rural_persons"]
+    shares = rows[["with_contract_percent", "without_contract_percent"]]
+    by_state = shares.mul(residents, axis=0).groupby(rows["uf"]).sum()
+    return by_state.reindex(list(codes.UFS)).to_numpy(dtype=float)
+
+
+def contracts_of_survey(counts: Array, squares: Array, *, design_effect: float) -> Array:
+    """(states, 2) shares of employees with and without a contract, smoothed to the country.
+
+    Args:
+        counts: (states, positions) weighted workers.
+        squares: Their sums of squared weights.
+    """
+    both = [
+        np.stack([table[:, _WITH].sum(axis=1), table[:, _WITHOUT].sum(axis=1)], axis=1) for table in (counts, squares)
+    ]
+    return smoothed(*both, design_effect=design_effect)
+
+
+def at_levels(
+    table: Array, workers: Array, shares: Sequence[tuple[tuple[int, ...], float]], contract: Array | None = None
+) -> Array:
+    """Move positions to published shares of all workers, and contracts to what they are in each state.
+
+    By one factor a position for the country, and one a state for those with a contract and one for those without: other
+    odds ratios stay. The states' odds of a contract become to each other as `contract` says, on a level that the
+    shares set.
+
+    Args:
+        table: (states, cells..., positions).
+        workers: (states, cells...) persons.
+        shares: (positions together, their share of all workers); positions in none keep their odds to each other.
+        contract: (states,) odds of a contract over the country's; the table's own if not given.
+    """
+    persons = (workers / workers.sum()).reshape(len(workers), 1, -1)
+    rows = table.reshape(len(table), -1, table.shape[-1])
+    rest = sorted(set(range(table.shape[-1])).difference(*(positions for positions, _ in shares)))
+    wanted = [(list(together), share) for together, share in shares]
+    wanted.append((rest, 1 - sum(share for _, share in shares)))
+    for _ in range(_ROUNDS):
+        have = (persons @ rows)[:, 0]
+        factor, off = np.ones_like(have), 0.0
+        if contract is not None:
+            with_, without = have[:, _WITH].sum(axis=1), have[:, _WITHOUT].sum(axis=1)
+            employees = with_ + without
+            chance = _shares_of_odds(contract, employees, float(with_.sum()))
+            off = float(np.abs(chance - with_ / employees).max())
+            factor[:, _WITH] = (chance * employees / with_)[:, None]
+            factor[:, _WITHOUT] = ((1 - chance) * employees / without)[:, None]
+        total = (have * factor).sum(axis=0)
+        off = max(off, *(abs(float(total[together].sum()) - share) for together, share in wanted))
+        for together, share in wanted:
+            factor[:, together] *= share / total[together].sum()
+        if off < _TOLERANCE:
+            break
+        rows = normalised(rows * factor[:, None], rows)
+    return rows.reshape(table.shape)
+
+
+def _shares_of_odds(odds: Array, persons: Array, wanted: float) -> Array:
+    """c odds / (1 + c odds) of each state, with the c that gives `wanted` of the persons in all."""
+    low, high = -10.0, 10.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        tilted = odds * np.exp(middle)
+        share = tilted / (1 + tilted)
+        low, high = (middle, high) if float(share @ persons) < wanted else (low, middle)
+    return np.asarray(share)
