@@ -66,6 +66,7 @@ _COARSE = {
     "occupation_cod": "occupation_group",
     "position": "survey_position",
     "earning_class": "income",
+    "income_band": "income",
     "pay_class": "occupation_group",
 }
 _INCOME_CLASSES = (0, 954, 1500, 3000)  # up to each end: below a minimum wage, a wage, twice ...
