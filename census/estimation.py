@@ -20,6 +20,9 @@ NO_EVIDENCE_PERSONS = 1e5
 _INDEPENDENT_SHARE = 0.1
 # The k of a group of cells, or of a value in it, weighs as much as the coarser one from this many cells on.
 _POOLED_CELLS = 40.0
+# How near a state's expected margin comes to its own before the country's margins are compared, and in how many passes.
+_LEVEL_TOLERANCE = 1e-3
+_LEVEL_PASSES = 10
 
 
 def normalised(table: Array, fallback: Array | None = None) -> Array:
@@ -229,21 +232,26 @@ def log_linear(weights: Array, squares: Array, *, design_effect: float, regions:
 def _country_table(weights: Array, squares: Array, regions: Sequence[int] | None, *, design_effect: float) -> Array:
     """(parents..., values): Brazil's odds, the states' levels set aside.
 
-    A margin is compared with what the table expects when every state has its own margin of x. Otherwise what tells the
-    states apart would be laid to whatever parent is unevenly spread over them: fewer work in the Northeast, and more
-    people there are brown.
+    A margin is compared with what the table expects when every state has its own margin of x, reached by one factor a
+    state and value. Otherwise what tells the states apart would be laid to whatever parent is unevenly spread over
+    them: fewer work in the Northeast, and more people there are brown.
     """
-    parents = weights.ndim - 2
+    parents, values = weights.ndim - 2, weights.shape[-1]
     cells = weights.sum(axis=-1)
+    factors = np.ones((len(weights), values))
 
-    def expected(table: Array) -> Array:
-        shares = normalised(cells.reshape(len(cells), -1) @ table.reshape(-1, table.shape[-1]))
+    def expected_persons(table: Array) -> Array:
         level = _state_margins(weights, squares, table, regions, design_effect=design_effect)
-        tilt = np.divide(level, shares, out=np.ones_like(level), where=shares > 0)
-        persons = np.zeros(table.shape)
-        for state, own in zip(cells, tilt, strict=True):
-            persons += state[..., None] * normalised(table * own, table)
-        return persons
+        flat, persons = table.reshape(-1, values), np.zeros((table.size // values, values))
+        for state, own in enumerate(cells.reshape(len(cells), -1)):
+            for _ in range(_LEVEL_PASSES):
+                tilted = normalised(flat * factors[state], flat)
+                share = normalised(own @ tilted)
+                if np.abs(share - level[state]).max() < _LEVEL_TOLERANCE:
+                    break
+                factors[state] *= np.divide(level[state], share, out=np.ones(values), where=share > 0)
+            persons += own[:, None] * tilted
+        return persons.reshape(table.shape)
 
     country, country_squares = weights.sum(axis=0), squares.sum(axis=0)
     overall = normalised(country.sum(axis=tuple(range(parents))))
@@ -255,7 +263,7 @@ def _country_table(weights: Array, squares: Array, regions: Sequence[int] | None
         country_squares,
         margins,
         design_effect=design_effect,
-        expected=expected,
+        expected_persons=expected_persons,
     )
 
 
@@ -283,7 +291,7 @@ def _raked_in_turn(
     *,
     design_effect: float,
     first: tuple[tuple[int, ...], Array] | None = None,
-    expected: Callable[[Array], Array] | None = None,
+    expected_persons: Callable[[Array], Array] | None = None,
 ) -> Array:
     """Rake P(x | cell) to margins taken up one by one, each shrunk to what the table expects when its turn comes.
 
@@ -291,15 +299,15 @@ def _raked_in_turn(
         table: (cells..., values) probabilities to begin with.
         margins: Axes of the cells kept in each margin.
         first: A margin whose shares are given.
-        expected: Table -> (cells..., values) persons that it makes expect; the survey's cells times the table if not
-            given.
+        expected_persons: Table -> (cells..., values) expected persons; the survey's cells times the table if not given.
     """
     cells = weights.sum(axis=-1)
     persons = (1 - _INDEPENDENT_SHARE) * cells + _INDEPENDENT_SHARE * _independent(cells)
     taken: list[tuple[tuple[int, ...], Array]] = []
 
     def shares_before(axes: tuple[int, ...]) -> Array:
-        return normalised(_kept(cells[..., None] * table if expected is None else expected(table), axes))
+        persons_ = cells[..., None] * table if expected_persons is None else expected_persons(table)
+        return normalised(_kept(persons_, axes))
 
     def take(axes: tuple[int, ...], shares: Array, before: Array, passes: int) -> None:
         nonlocal table

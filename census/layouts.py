@@ -396,7 +396,10 @@ LAYOUTS: dict[str, Layout] = {
             Field("pesourb", "urban_persons", "number", low=0),
             Field("pesorur", "rural_persons", "number", low=0),
         ),
-        totals=(_about("persons", "sum(urban_persons + rural_persons)", 190_755_799),),
+        totals=(
+            Total("municipalities", "size(collect_set(municipality_code))", 5565, 5565),
+            _about("persons", "sum(urban_persons + rural_persons)", 190_755_799),
+        ),
     ),
     "pnadc_trend": Layout(
         (

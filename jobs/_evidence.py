@@ -156,7 +156,7 @@ def read(people: DataFrame) -> Persons:
 
 
 def families(spec: Mapping[str, Node]) -> dict[str, CodedFamily]:
-    """The nodes that the survey asks about, with the network's own parents.
+    """The nodes that the survey asks about, with the network's own parents, the strongest first.
 
     Raises:
         FitError: A parent of such a node is not in the survey.

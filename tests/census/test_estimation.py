@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from census import allocation, estimation
 
@@ -89,13 +90,18 @@ def test_log_linear_comes_nearer_to_a_law_of_main_effects_than_rake_then_shrink(
 
 
 def test_log_linear_does_not_lay_to_a_parent_what_tells_the_states_apart():
-    # In half of the states few work and most are of the first race, in the other half the reverse; race does nothing.
-    works = np.repeat([0.3, 0.7], 5)
-    first_race = np.repeat([0.9, 0.1], 5)
+    # In half of the states few work and most are of the first race, in the other half the reverse. Schooling matters,
+    # race does nothing.
+    odds = np.repeat([-1.0, 1.0], 13)[:, None] + np.array([-1.0, 1.0])
+    works = 1 / (1 + np.exp(-odds))  # (states, schooling)
+    first_race = np.repeat([0.9, 0.1], 13)
     race = np.stack([first_race, 1 - first_race], axis=1)
-    persons = 60 * race[:, :, None] * np.stack([works, 1 - works], axis=1)[:, None, :]
+    law = np.stack([works, 1 - works], axis=-1)
+    persons = 60 * race[:, :, None, None] * 0.5 * law[:, None]  # (states, race, schooling, works)
     table = estimation.log_linear(persons, persons, design_effect=1.0)
-    assert np.abs(table[:, 0, 0] - table[:, 1, 0]).max() < 0.02
+    found = np.log(table[..., 0] / table[..., 1])
+    assert np.abs(found[:, 0] - found[:, 1]).max() < 0.2
+    assert found == pytest.approx(np.broadcast_to(odds[:, None], found.shape), abs=0.5)
 
 
 def test_log_linear_gives_laws_with_every_value_of_the_country_and_no_other():

@@ -132,7 +132,9 @@ def test_every_worker_whom_the_rules_allow_has_a_title_of_the_base_group():
         word = known.sexes[:, sex][:, None, None, None]
         np.logical_or.at(open_[:, sex], known.cod, titles.allowed(known, starts) & word)
     cell = np.indices(open_.shape).reshape(open_.ndim, -1)
-    age_years = starts[cell[4]]
+    # The first age of the class at which anybody works: a class may begin before 14.
+    last = np.append(starts[1:] - 1, codes.MAX_AGE_YEARS)
+    age_years = np.where(last[cell[4]] >= 14, np.maximum(starts[cell[4]], 14), starts[cell[4]])
     columns = dict(zip(("occupation_cod", "sex", "education_level", "position"), cell[:4], strict=True))
     columns["age_years"] = age_years.astype(float)
     forbidden = age_years < 14

@@ -1,6 +1,6 @@
-"""The model's own error, without sampling: its expected persons against the census and the survey that it was raked to.
+"""The model's own error, without sampling: its expected persons against the census and the survey it was raked to.
 
-After `povo fit --uf all`; the held-out figures after `povo fit --evidence --uf all`.
+Then the published figures: those that the fit reads, and those that it does not. Needs `povo fit --uf all`.
 
 python tests/perf/model_error.py --data povo-data
 """
@@ -8,6 +8,7 @@ python tests/perf/model_error.py --data povo-data
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,8 +25,8 @@ Row = tuple[object, ...]
 _FIRST, _SECOND = codes.AGE_BANDS.index("18-19"), codes.AGE_BANDS.index("20-24")
 _GROUPS = ("18-24", *codes.AGE_BANDS[_SECOND + 1 :])
 _WORKING_AGE = codes.AGE_BANDS.index("14-17")
+_RESIDUALS = ("race", "education", "prior_share")
 _SIZES = (0, 5_000, 20_000, 100_000, 500_000, 10**9)
-_LEAST_ROWS = 20  # of a published cell
 
 
 def main() -> None:
@@ -40,20 +41,20 @@ def main() -> None:
     states = [_judge.State(uf, tuple(stored.state(uf)), stored.block(uf).persons.sum(axis=0)) for uf in codes.UFS]
     show("Numbering and census block", ("table", "cells", "figure"), census_rows(spark, data, states))
     show(
-        "Municipalities: race and schooling of adults against their own 10061 within its age bands, TVD",
+        "Municipalities: race and schooling of adults against their own 10061 within its age bands, TVD, mean by residents",
         ("residents", "municipalities", "race", "schooling", "weight of the state in the target"),
         municipality_rows(read(tables.RESIDUAL).toPandas(), read(tables.PLACE).toPandas()),
     )
     show(
-        f"Occupied persons by sex and COD subgroup against PNADC 2026T1, cells of {_LEAST_ROWS} rows or more, TVD",
-        ("shares within", "pooled", "worst state"),
+        "Occupied persons by sex in the published COD subgroups (20 rows or more, both sexes), PNADC 2026T1, TVD",
+        ("shares within", "mean by workers", "worst state"),
         occupation_rows(read(tables.OCCUPATION_2026).toPandas(), stored, states),
     )
     figures = read(tables.PUBLISHED).toPandas()
     fitted = [(name, 100 * ours, theirs, 100 * ours - theirs) for name, ours, theirs in fitted_cuts(figures, states)]
     show("Published figures that the fit is raked to, per cent", ("figure", "model", "published", "off"), fitted)
-    judged = read(tables.JUDGEMENT).where("source = 'published_margins' AND model IS NOT NULL").toPandas()
-    held = [(row.figure, row.model, row.published, row.model - row.published) for row in judged.itertuples(index=False)]
+    judged = _judge.published_cuts(figures, states)
+    held = [(name, ours, theirs, ours - theirs) for _, _, name, ours, theirs, _, _ in judged if ours is not None]
     show("Published figures that no fit read, per cent", ("figure", "model", "published", "off"), held)
     for label, rows in (("fitted", fitted), ("held out", held)):
         off = np.abs([row[-1] for row in rows]).astype(float)
@@ -61,10 +62,10 @@ def main() -> None:
     spark.stop()
 
 
-def census_rows(spark: SparkSession, data: object, states: Sequence[_judge.State]) -> list[Row]:
+def census_rows(spark: SparkSession, data: Path, states: Sequence[_judge.State]) -> list[Row]:
     """The allocation against 9514 and 10061, and the block against 10061."""
-    counted = _storage.read(spark, data, tables.AGE_SEX).where("source = 'census2022_age'")  # type: ignore[arg-type]
-    numbered = _storage.read(spark, data, tables.ALLOCATION)  # type: ignore[arg-type]
+    counted = _storage.read(spark, data, tables.AGE_SEX).where("source = 'census2022_age'")
+    numbered = _storage.read(spark, data, tables.ALLOCATION)
     keys = ["municipality_code", "age_years"]
     joined = (
         numbered.groupBy(keys)
@@ -74,7 +75,7 @@ def census_rows(spark: SparkSession, data: object, states: Sequence[_judge.State
         .fillna(0)
     )
     cells, off = joined.selectExpr("count(*)", "sum(CASE WHEN have <> want THEN 1 ELSE 0 END)").first()
-    printed = _storage.read(spark, data, tables.EDUCATION_JOINT).where("sex <> 'T'").toPandas()  # type: ignore[arg-type]
+    printed = _storage.read(spark, data, tables.EDUCATION_JOINT).where("sex <> 'T'").toPandas()
     census = model.dense(
         printed,
         {
@@ -117,14 +118,10 @@ def municipality_rows(residuals: pd.DataFrame, places: pd.DataFrame) -> list[Row
     return found
 
 
-_RESIDUALS = ("race", "education", "prior_share")
-
-
 def occupation_rows(
     survey: pd.DataFrame, stored: _model_tables.ModelTables, states: Sequence[_judge.State]
 ) -> list[Row]:
     """Shares of the published cells, within state and sex and within the state."""
-    survey = survey[survey["rows"] >= _LEAST_ROWS]
     subgroups = tuple(sorted(survey["occupation_cod3"].unique()))
     domain = {"uf": codes.UFS, "occupation_cod3": subgroups}
     theirs = np.stack([model.dense(survey, domain, sex) for sex in ("women", "men")], axis=1)
@@ -160,7 +157,6 @@ def fitted_cuts(figures: pd.DataFrame, states: Sequence[_judge.State]) -> list[t
     everyone = asked.sum(axis=-1)
     indigenous, adult_of_35 = codes.RACES.index("indígena"), codes.AGE_BANDS.index("35-39")
     found = [
-        ("work, all", works.sum() / everyone.sum(), of("nivel_ocupacao", "total")),
         (
             "work, 35 to 39",
             works[:, :, adult_of_35].sum() / everyone[:, :, adult_of_35].sum(),
@@ -177,7 +173,7 @@ def fitted_cuts(figures: pd.DataFrame, states: Sequence[_judge.State]) -> list[t
         found.append((f"work, {name}", share, of("nivel_ocupacao", name, dimensions="sexo")))
         share = works[:, sex, :, indigenous].sum() / everyone[:, sex, :, indigenous].sum()
         wanted = of("nivel_ocupacao", f"{name} indigena", dimensions="sexo x cor_raca")
-        found.append((f"work, {name} indigena", share, wanted))
+        found.append((f"work, {name} indígenas", share, wanted))
     positions = np.sum([state.expected("position") for state in states], axis=0)
     place = codes.POSITIONS.index
     own, employers = positions[place("conta própria")], positions[place("empregador")]
