@@ -306,6 +306,27 @@ def test_contracts_are_as_much_rarer_in_a_state_as_the_census_of_2010_says(fitte
     assert odds["SP"] / odds["AC"] == pytest.approx(45 / 30, rel=0.02)
 
 
+def test_a_whole_quarter_tells_the_contracts_of_its_own_states(people):
+    draw = np.random.default_rng(5)
+    position = draw.integers(0, len(codes.POSITIONS), len(people))
+    hired = position < 6  # with a contract where even
+    common = np.where(people["uf"] == codes.UFS.index("SP"), 0.9, 0.4)
+    position[hired] = position[hired] // 2 * 2 + (draw.random(hired.sum()) > common[hired])
+    told = people.assign(position=position)
+    kinds = ("privado", "doméstico", "público")
+    found, wanted = {}, {}
+    nodes = fit(settings.network(), told)
+    for uf in ("AC", "SP"):
+        workers = positions_of(nodes, [uf])
+        here = told[(told["uf"] == codes.UFS.index(uf)) & (told["is_working"] == 1) & (told["age_band"] >= 3)]
+        asked = here.groupby("position")["weight_persons"].sum().reindex(range(6))
+        wanted[uf] = asked[[0, 2, 4]].sum() / asked[[1, 3, 5]].sum()
+        with_contract, without = (sum(workers[f"{kind} {word} carteira"] for kind in kinds) for word in ("com", "sem"))
+        found[uf] = with_contract / without
+    # 60 persons a state: smoothed to the country.
+    assert 3.0 < found["SP"] / found["AC"] < wanted["SP"] / wanted["AC"]
+
+
 def test_a_base_group_lies_within_its_great_group(fitted):
     (node,) = (node for node in fitted[1] if node.name == "occupation_cod")
     table = np.moveaxis(node.table, node.parents.index("occupation_group"), 0)

@@ -41,7 +41,7 @@ def main() -> None:
     states = [_judge.State(uf, tuple(stored.state(uf)), stored.block(uf).persons.sum(axis=0)) for uf in codes.UFS]
     show("Numbering and census block", ("table", "cells", "figure"), census_rows(spark, data, states))
     show(
-        "Municipalities: race and schooling of adults against their own 10061 within its age bands, TVD, mean by residents",
+        "Municipalities: race and schooling of adults against their own 10061 within its age bands; TVD, by residents",
         ("residents", "municipalities", "race", "schooling", "weight of the state in the target"),
         municipality_rows(read(tables.RESIDUAL).toPandas(), read(tables.PLACE).toPandas()),
     )
