@@ -174,7 +174,8 @@ class ChatApp:
         if fault is None:
             await _send(send, 200, payload, JSON)
             return
-        self.counters.faults[fault.name] += 1
+        if fault.kind != "reset":
+            self.counters.faults[fault.name] += 1
         if fault.kind == "malformed":
             is_page = fault.shape == "html_body"
             await _send(send, 200, payload, ((b"content-type", b"text/html"),) if is_page else JSON)
@@ -192,6 +193,7 @@ class ChatApp:
             part = payload[: int(len(payload) * fault.after_share)]
             await send({"type": "http.response.body", "body": part, "more_body": True})
             await asyncio.sleep(0.02)  # until the part is on the wire: a reset drops what is not
+            self.counters.faults[fault.name] += 1  # unless the client went first
             await connection.cut()
 
     def _seconds(self) -> float:
