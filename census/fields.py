@@ -217,7 +217,8 @@ def checked(rows: DataFrame, layout: Layout) -> DataFrame:
 def doubts(layout: Layout, found: Sequence[float | None]) -> list[str]:
     """What is wrong with a table whose `layout.totals` come to `found`: a phrase each, none if it is as expected."""
     return [
-        f"{total.says}: {_figure(value or 0)}, expected {_figure(total.low)} to {_figure(total.high)}"
+        f"{total.says}: {_figure(value or 0)}, expected {_figure(total.low)}"
+        + (f" to {_figure(total.high)}" if total.high > total.low else "")
         for total, value in zip(layout.totals, found, strict=True)
         if value is None or not total.low <= value <= total.high
     ]

@@ -139,7 +139,7 @@ def match(name: str, value: str, domain: Sequence[str]) -> str:
     raise ConfigError(f"{name}={value}: no such value; {nearest(value, domain)}", name=name, value=value)
 
 
-def nearest(written: str, options: Sequence[str]) -> str:
+def nearest(written: str, options: Sequence[str], plural: str = "values") -> str:
     """`did you mean X or Y?`, or all options if they are few, or how many there are: the end of a sentence."""
     plain: dict[str, str] = {}
     for option in options:
@@ -153,7 +153,7 @@ def nearest(written: str, options: Sequence[str]) -> str:
         return f"did you mean {' or '.join(plain[key] for key in near)}?"
     if len(options) <= 20:
         return f"known: {', '.join(options)}."
-    return f"none of the {len(options)} values is near."
+    return f"none of the {len(options)} {plural} is near."
 
 
 def folded(text: str) -> str:
@@ -193,7 +193,8 @@ def _check_names(
         for name in names:
             if name not in valid:
                 raise ConfigError(
-                    f"{name or 'nothing'!r} {side} the bar: no such variable; {nearest(name, valid)}", name=name
+                    f"{name or 'nothing'!r} {side} the bar: no such variable; {nearest(name, valid, 'variables')}",
+                    name=name,
                 )
     every = [*targets, *conditions]
     twice = next((name for name in every if every.count(name) > 1), None)

@@ -414,14 +414,18 @@ def _asked(fitter: _Fitter, family: str, child: str, small: Array) -> Array:
     return work.smoothed_share(weights, squares, design_effect=fitter.design_effects[family])
 
 
-def split_grades(inputs: NationalInputs) -> dict[str, tuple[str, str]]:
-    """Split -> its grade and source: B where the main survey has the answer, C where another source stands in."""
+def split_grades(inputs: NationalInputs) -> dict[str, tuple[str, str, str]]:
+    """Split -> its grade, source and assumption: B where the main survey has the answer, C where another stands in."""
     asked = set(inputs.counts["family"])
+    looking = ("B", "pnadc") if "looking" in asked else ("C", "pnadc_2017t2")
+    contract = ("B", "pnadc") if "contract" in asked else ("C", "pnadc_2017t2")
+    by_state = ("B", "pnadc") if "contract" in asked else ("C", "atlas2010_work")
+    alike = "among who does not work it depends on sex and age alone, in all states alike"
     return {
-        "activity (desocupado, estudante)": ("B", "pnadc") if "looking" in asked else ("C", "pnadc_2017t2"),
-        "activity (aposentado, cuida do lar)": ("C", "pns_2019, pnadc_2017t4"),
-        "position (carteira, estatuto)": ("B", "pnadc") if "contract" in asked else ("C", "pnadc_2017t2"),
-        "position (carteira, por UF)": ("B", "pnadc") if "contract" in asked else ("C", "atlas2010_work"),
+        "activity (desocupado, estudante)": (*looking, alike),
+        "activity (aposentado, cuida do lar)": ("C", "pns_2019, pnadc_2017t4", alike),
+        "position (carteira, estatuto)": (*contract, "it depends on great group and schooling, but for its level"),
+        "position (carteira, por UF)": (*by_state, "the odds of the states are to each other as the source has them"),
     }
 
 

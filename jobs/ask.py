@@ -80,17 +80,21 @@ def run(spark: SparkSession, config: Config, question: Question, *, compare: boo
         place = questions.find_municipality(question, [tuple(row) for row in names.collect()])
         question = replace(question, uf=place[0])
     ufs = _states_of(spark, config.data_dir, question)
-    everyone = question
-    if compare and question.ages is None and "age_band" not in question.evidence:
-        question = _of_sampled_ages(spark, config.data_dir, question, ufs)
+    sampled = ""
+    if compare and _youngest(spark, config.data_dir, ufs) >= _ADULTS[0]:
+        if question.ages is None and "age_band" not in question.evidence:
+            question, sampled = replace(question, ages=_ADULTS), "of persons of 18 and over, as the sample is"
+        elif question.ages is not None and question.ages[0] < _ADULTS[0]:
+            sampled = "the sample is of persons of 18 and over: the model's answer is of all who were asked about"
     states = read(spark, config.data_dir, ufs, municipality=place[1:] if place else None)
     question = questions.resolve(question, inference.domains(states[0].model.nodes))
     income = _income(spark, config.data_dir) if question.kind == "E" else None
     loaded = time.monotonic()
     answer = inference.answer(question, states, income=income)
     answered = time.monotonic()
-    if question.ages != everyone.ages:
-        answer = replace(answer, notes=("of persons of 18 and over, as the sample is", *answer.notes))
+    answer = with_splits(spark, config.data_dir, answer)
+    if sampled:
+        answer = replace(answer, notes=(sampled, *answer.notes))
     compared: tuple[Counted, ...] = ()
     if compare:
         compared = _compared(spark, config, question, ufs, place[1] if place else "")
@@ -148,6 +152,16 @@ def _states_of(spark: SparkSession, data_dir: Path, question: Question) -> list[
     return found
 
 
+def with_splits(spark: SparkSession, data_dir: Path, answer: Answer) -> Answer:
+    """The answer with what of its variables rests on weaker sources than the rest: `position (carteira, estatuto)`."""
+    asked = {support.variable for support in answer.support}
+    rows = _storage.read(spark, data_dir, tables.EVIDENCE).where("node LIKE '% (%'").orderBy("node").collect()
+    splits = [row for row in rows if row["node"].partition(" (")[0] in asked]
+    notes = [f"{row['node']}: grade {row['grade']}, {row['source']}: {row['assumption']}" for row in splits]
+    grade = max([answer.grade, *(row["grade"] for row in splits)])
+    return replace(answer, grade=grade, notes=(*notes, *answer.notes))
+
+
 def _ages(counts: pd.DataFrame) -> Array:
     ages = np.zeros((len(codes.SEXES), codes.MAX_AGE_YEARS + 1))
     sex = pd.Categorical(counts["sex"], categories=list(codes.SEXES)).codes
@@ -161,12 +175,11 @@ def _income(spark: SparkSession, data_dir: Path) -> IncomeMeans:
 
 
 # ------------------------------------------------------------------------------------------------ comparison
-def _of_sampled_ages(spark: SparkSession, data_dir: Path, question: Question, ufs: Sequence[str]) -> Question:
-    """The question about adults, if the sample holds adults only: like is compared with like."""
+def _youngest(spark: SparkSession, data_dir: Path, ufs: Sequence[str]) -> int:
+    """Age of the youngest person drawn, 0 if there is none."""
     if not _storage.exists(data_dir, tables.ATTRIBUTE):
-        return question
-    youngest = _storage.read(spark, data_dir, tables.ATTRIBUTE, ufs).agg(F.min("age_years")).first()[0]
-    return replace(question, ages=_ADULTS) if youngest is not None and youngest >= _ADULTS[0] else question
+        return 0
+    return int(_storage.read(spark, data_dir, tables.ATTRIBUTE, ufs).agg(F.min("age_years")).first()[0] or 0)
 
 
 def _compared(

@@ -318,7 +318,7 @@ def _raker(states: Array, config: Config) -> Callable[[pd.DataFrame], pd.DataFra
     return rake
 
 
-def _evidence(nodes: Sequence[NodeTable], splits: Mapping[str, tuple[str, str]]) -> list[tuple[object, ...]]:
+def _evidence(nodes: Sequence[NodeTable], splits: Mapping[str, tuple[str, str, str]]) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     earlier = ["uf", "municipality", "sex", "age_band"]
     for node in nodes:
@@ -330,8 +330,8 @@ def _evidence(nodes: Sequence[NodeTable], splits: Mapping[str, tuple[str, str]])
         cells = int(np.prod(node.table.shape[:-1]))
         rows.append((node.name, ", ".join(node.parents), node.grade, node.source, cells, assumption, None, None))
         earlier.append(node.name)
-    for name, (grade, source) in splits.items():
-        rows.append((name, "", grade, source, 0, "none", None, None))
+    for name, (grade, source, assumption) in splits.items():
+        rows.append((name, "", grade, source, 0, assumption, None, None))
     return rows
 
 

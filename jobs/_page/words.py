@@ -9,6 +9,10 @@ from conf import settings
 from jobs import _metrics
 
 VARIABLES = {
+    "activity (desocupado, estudante)": "atividade (desocupado, estudante)",
+    "activity (aposentado, cuida do lar)": "atividade (aposentado, cuida do lar)",
+    "position (carteira, estatuto)": "posição na ocupação (carteira, estatuto)",
+    "position (carteira, por UF)": "posição na ocupação (carteira, por UF)",
     "uf": "estado",
     "region": "região",
     "municipality": "município",
@@ -216,11 +220,24 @@ def age_range(age_years: int) -> str:
     return next((name for top, name in _AGES if age_years <= top), "60 anos ou mais")
 
 
+_SPLITS = {
+    "among who does not work it depends on sex and age alone, in all states alike": (
+        "Entre quem não trabalha, depende só de sexo e idade, igual em todos os estados."
+    ),
+    "it depends on great group and schooling, but for its level": (
+        "Depende do grande grupo e da instrução; o nível é o publicado."
+    ),
+    "the odds of the states are to each other as the source has them": (
+        "As chances dos estados guardam entre si as proporções da fonte."
+    ),
+}
+
+
 def assumption(sentence: str) -> str | None:
     """The Portuguese of `core_model__evidence.assumption`; as it came where it is worded otherwise, None for none."""
     found = re.fullmatch(r"(\w+) is independent of (.+) given (.+)", sentence)
     if found is None:
-        return None if sentence == "none" else sentence
+        return None if sentence == "none" else _SPLITS.get(sentence, sentence)
     (node,), others, given = ([_with_article(name) for name in part.split(", ")] for part in found.groups())
     known = ("Dada" if all(name.startswith("a ") for name in given) else "Dado") + ("s" if len(given) > 1 else "")
     return f"{known} {listed(given)}, {node} não depende {listed([f'd{name}' for name in others], 'nem')}."

@@ -7,10 +7,10 @@ import json
 import pandas as pd
 import pytest
 
-from census import comparison, inference
+from census import comparison, inference, tables
 from census.comparison import Counted, Share
 from census.questions import Question, parse_question
-from jobs import ask
+from jobs import _storage, ask
 
 PEOPLE = [
     ("AC", "F", 35, "parda", "urbana", True, "Ocupação elementar", 1000.0, 30.0),
@@ -108,6 +108,19 @@ def test_long_answers_are_sorted_and_short_ones_keep_their_order():
     assert [row[0] for row in short] == ["branca", "preta"]
     many = {(f"{i:04d}",): (i + 1) / 820 for i in range(40)}
     assert ask.columns(make_asked(many))[1][0][0] == "0039"
+
+
+def test_an_answer_tells_which_part_of_its_variable_rests_on_weaker_sources(spark, tmp_path):
+    rows = [
+        ("race", "uf", "A", "10061", 10, "none", None, None),
+        ("race (both)", "", "C", "sample", 0, "it hangs on sex alone", None, None),
+        ("zone (rural)", "", "C", "another", 0, "it hangs on age alone", None, None),
+    ]
+    frame = spark.createDataFrame(rows, tables.EVIDENCE.schema)
+    _storage.replace_all(frame, tmp_path, tables.EVIDENCE, metadata={})
+    answer = ask.with_splits(spark, tmp_path, make_asked({("parda",): 1.0}).answer)
+    assert answer.grade == "C"
+    assert answer.notes == ("race (both): grade C, sample: it hangs on sex alone",)
 
 
 def test_remarks_and_json_carry_grade_support_and_assumptions():
