@@ -220,6 +220,13 @@ def age_range(age_years: int) -> str:
     return next((name for top, name in _AGES if age_years <= top), "60 anos ou mais")
 
 
+# What would raise a split of a variable, in the terms of conf/network.toml's `raised_by`.
+RAISED_BY = {
+    "activity (desocupado, estudante)": "a whole quarter of PNAD Contínua (sources.pnadc): VD4001, VD4002, V3002",
+    "activity (aposentado, cuida do lar)": "the whole PNS 2019, and a quarter of PNAD Contínua with V4078A",
+    "position (carteira, estatuto)": "a whole quarter of PNAD Contínua (sources.pnadc): VD4009",
+    "position (carteira, por UF)": "a whole quarter of PNAD Contínua (sources.pnadc): VD4009",
+}
 _SPLITS = {
     "among who does not work it depends on sex and age alone, in all states alike": (
         "Entre quem não trabalha, depende só de sexo e idade, igual em todos os estados."
