@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from census import codes
-from census.estimation import normalised, rake
+from census.estimation import moved_on_odds, normalised, rake, ratio
 
 Array = NDArray[np.float64]
 ADULT = codes.FIRST_ADULT_BAND
@@ -84,15 +84,15 @@ def own_targets(
     mix = (all_adults * seen + shrink_persons * expected) / (all_adults + shrink_persons)
     prior = by_age[..., None] * law
     for _ in range(20):
-        prior *= _ratio(mix * by_age.sum(axis=1, keepdims=True), prior.sum(axis=1))[:, None, :]
-        prior *= _ratio(by_age, prior.sum(axis=2))[..., None]
+        prior *= ratio(mix * by_age.sum(axis=1, keepdims=True), prior.sum(axis=1))[:, None, :]
+        prior *= ratio(by_age, prior.sum(axis=2))[..., None]
     prior_law = normalised(prior, np.broadcast_to(law, prior.shape))
     weight = n / (n + shrink_persons)
     target = by_age[..., None] * (weight[..., None] * normalised(flat, prior_law) + (1 - weight)[..., None] * prior_law)
     state = law * by_age.sum(axis=0)[:, None]
     for _ in range(20):
-        target *= _ratio(state, target.sum(axis=0))
-        target *= _ratio(by_age, target.sum(axis=2))[..., None]
+        target *= ratio(state, target.sum(axis=0))
+        target *= ratio(by_age, target.sum(axis=2))[..., None]
     share = ((1 - weight) * by_age).sum(axis=1) / np.maximum(by_age.sum(axis=1), 1.0)
     return target.reshape(own.shape), share
 
@@ -107,12 +107,7 @@ def rural_shares(households: Array, residents: Array, wanted: float) -> Array:
     """
     share = households[:, 1] / np.maximum(households.sum(axis=1), 1.0)
     odds = share / np.maximum(1 - share, 1e-12)
-    low, high = -2.0, 2.0
-    for _ in range(60):
-        move = (low + high) / 2
-        moved = odds * np.exp(move) / (1 + odds * np.exp(move))
-        low, high = (move, high) if moved @ residents < wanted * residents.sum() else (low, move)
-    return np.asarray(moved)
+    return moved_on_odds(odds, residents, wanted * float(residents.sum()), reach=2.0)
 
 
 def state_block(joint: Array, zone: Array, rural_persons: float) -> Array:
@@ -158,7 +153,7 @@ def municipal_block(
     residents = persons.sum(axis=(1, 2))
     # The state's joint has the ages and sexes of its municipalities.
     by_age_sex = persons.sum(axis=0)
-    state = state * _ratio(by_age_sex, state.sum(axis=(2, 3, 4)))[:, :, None, None, None]
+    state = state * ratio(by_age_sex, state.sum(axis=(2, 3, 4)))[:, :, None, None, None]
     by_age = persons.sum(axis=1)
     target, prior_share = own_targets(
         by_age[:, ADULT:],
@@ -174,12 +169,12 @@ def municipal_block(
     lean = normalised(young) / np.maximum(normalised(young.sum(axis=0)), 1e-12)
     block[:, :, :ADULT] *= np.where(young.sum(axis=1, keepdims=True) > 0, lean, 1.0)[:, None, None, :, None, None]
     zones = residents[:, None] * np.stack([1 - rural, rural], axis=1)
-    zones *= _ratio(state.sum(axis=(0, 1, 2, 3)), zones.sum(axis=0))
+    zones *= ratio(state.sum(axis=(0, 1, 2, 3)), zones.sum(axis=0))
     for _ in range(passes):
-        block *= _ratio(zones, block.sum(axis=(1, 2, 3, 4)))[:, None, None, None, None, :]
-        block[:, :, ADULT:] *= _ratio(target, block[:, :, ADULT:].sum(axis=(1, 5)))[:, None, :, :, :, None]
-        block *= _ratio(state, block.sum(axis=0))
-        scale = _ratio(persons, block.sum(axis=(3, 4, 5)))
+        block *= ratio(zones, block.sum(axis=(1, 2, 3, 4)))[:, None, None, None, None, :]
+        block[:, :, ADULT:] *= ratio(target, block[:, :, ADULT:].sum(axis=(1, 5)))[:, None, :, :, :, None]
+        block *= ratio(state, block.sum(axis=0))
+        scale = ratio(persons, block.sum(axis=(3, 4, 5)))
         moved = np.abs(scale - 1) @ np.ones(scale.shape[-1])
         block *= scale[..., None, None, None]
         if float((moved * persons.sum(axis=2)).sum()) < tolerance * residents.sum() * scale.shape[-1]:
@@ -208,8 +203,3 @@ def _residual(
         state_joint=float(np.abs(block.sum(axis=0) - state).sum() / 2 / state.sum()),
         prior_share=prior_share,
     )
-
-
-def _ratio(wanted: Array, have: Array) -> Array:
-    """wanted / have; 1 where there is nothing to scale."""
-    return np.divide(wanted, have, out=np.ones_like(have), where=have > 0)

@@ -32,6 +32,26 @@ def normalised(table: Array, fallback: Array | None = None) -> Array:
     return shares if fallback is None else np.where(total > 0, shares, fallback)
 
 
+def ratio(wanted: Array, have: Array) -> Array:
+    """wanted / have; 1 where there is nothing to scale."""
+    return np.divide(wanted, have, out=np.ones(np.shape(have)), where=np.asarray(have) > 0)
+
+
+def moved_on_odds(odds: Array, persons: Array, wanted: float, *, reach: float) -> Array:
+    """Shares c odds / (1 + c odds) of each row, with the one c that gives `wanted` of all persons.
+
+    Args:
+        odds, persons: (rows,).
+        reach: ln c lies between -reach and reach.
+    """
+    low, high = -reach, reach
+    for _ in range(60):
+        move = (low + high) / 2
+        moved = odds * np.exp(move) / (1 + odds * np.exp(move))
+        low, high = (move, high) if float(moved @ persons) < wanted else (low, move)
+    return np.asarray(moved)
+
+
 def effective_persons(weights: Array, squares: Array, design_effect: float) -> Array:
     """W^2 / W2 / design effect of each cell (all values of the last axis together); 0 for an empty cell."""
     total, spread = weights.sum(axis=-1), squares.sum(axis=-1)
@@ -249,7 +269,7 @@ def _country_table(weights: Array, squares: Array, regions: Sequence[int] | None
                 share = normalised(own @ tilted)
                 if np.abs(share - level[state]).max() < _LEVEL_TOLERANCE:
                     break
-                factors[state] *= np.divide(level[state], share, out=np.ones(values), where=share > 0)
+                factors[state] *= ratio(level[state], share)
             persons += own[:, None] * tilted
         return persons.reshape(table.shape)
 
@@ -278,7 +298,7 @@ def _state_margins(
         member = (np.arange(max(regions) + 1)[:, None] == np.asarray(regions)[None, :]).astype(float)
         region_expected = normalised(member @ (expected * have.sum(axis=-1, keepdims=True)))
         region = shrunk(member @ have, member @ have_squares, region_expected, design_effect=design_effect)
-        tilt = np.divide(region, region_expected, out=np.ones_like(region), where=region_expected > 0)
+        tilt = ratio(region, region_expected)
         expected = normalised(expected * tilt[np.asarray(regions)], expected)
     return shrunk(have, have_squares, expected, design_effect=design_effect)
 
@@ -306,15 +326,14 @@ def _raked_in_turn(
     taken: list[tuple[tuple[int, ...], Array]] = []
 
     def shares_before(axes: tuple[int, ...]) -> Array:
-        persons_ = cells[..., None] * table if expected_persons is None else expected_persons(table)
-        return normalised(_kept(persons_, axes))
+        expected = cells[..., None] * table if expected_persons is None else expected_persons(table)
+        return normalised(_kept(expected, axes))
 
     def take(axes: tuple[int, ...], shares: Array, before: Array, passes: int) -> None:
         nonlocal table
         # The target is stated for the survey's persons and carried over to the smoothed ones as a ratio.
-        ratio = np.divide(shares, before, out=np.ones_like(shares), where=before > 0)
         there = normalised(_kept(persons[..., None] * table, axes))
-        taken.append((axes, normalised(there * ratio, there)))
+        taken.append((axes, normalised(there * ratio(shares, before), there)))
         table = _rake_conditional(table, persons, taken, passes=passes)
 
     if first is not None:
@@ -341,7 +360,7 @@ def _rake_conditional(
         for axes, shares in margins:
             others = tuple(axis for axis in range(persons.ndim) if axis not in axes)
             have = normalised(_kept(persons[..., None] * table, axes))
-            table *= np.expand_dims(np.divide(shares, have, out=np.ones_like(have), where=have > 0), others)
+            table *= np.expand_dims(ratio(shares, have), others)
             table /= np.maximum(table.sum(axis=-1, keepdims=True), 1e-300)
     return table
 

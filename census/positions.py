@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from census import codes
 from census.errors import FitError
-from census.estimation import normalised, smoothed
+from census.estimation import moved_on_odds, normalised, ratio, smoothed
 from census.model import Array
 
 # Which of the ten positions each survey position may become (V4012 -> VD4009).
@@ -116,34 +116,19 @@ def at_levels(
         factor = np.ones_like(have)
         with_, without = have[:, _WITH].sum(axis=1), have[:, _WITHOUT].sum(axis=1)
         employees = with_ + without
-        chance = _shares_of_odds(contract_odds, employees, float(with_.sum()))
-        factor[:, _WITH] = _ratio(chance * employees, with_)[:, None]
-        factor[:, _WITHOUT] = _ratio((1 - chance) * employees, without)[:, None]
+        chance = moved_on_odds(contract_odds, employees, float(with_.sum()), reach=10.0)
+        factor[:, _WITH] = ratio(chance * employees, with_)[:, None]
+        factor[:, _WITHOUT] = ratio((1 - chance) * employees, without)[:, None]
         total = (have * factor).sum(axis=0)
         off = {_named(together): float(total[together].sum()) - share for together, share in wanted}
         off["com carteira"] = float(np.abs(chance * employees - with_).max())
         if max(map(abs, off.values())) < TOLERANCE:
             break
         for together, share in wanted:
-            factor[:, together] *= _ratio(np.array(share), total[together].sum())
+            factor[:, together] *= ratio(np.array(share), total[together].sum())
         rows = normalised(rows * factor[:, None], rows)
     return rows.reshape(table.shape), {name: by for name, by in off.items() if abs(by) >= TOLERANCE}
 
 
 def _named(together: Sequence[int]) -> str:
     return ", ".join(codes.POSITIONS[place] for place in together)
-
-
-def _ratio(wanted: Array, have: Array) -> Array:
-    return np.divide(wanted, have, out=np.ones(np.shape(have)), where=np.asarray(have) > 0)
-
-
-def _shares_of_odds(odds: Array, persons: Array, wanted: float) -> Array:
-    """c odds / (1 + c odds) of each state, with the c that gives `wanted` of the persons in all."""
-    low, high = -10.0, 10.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        tilted = odds * np.exp(middle)
-        share = tilted / (1 + tilted)
-        low, high = (middle, high) if float(share @ persons) < wanted else (low, middle)
-    return np.asarray(share)

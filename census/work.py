@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from census import codes
-from census.estimation import normalised, smoothed
+from census.estimation import normalised, ratio, smoothed
 from census.model import BANDS, Array, dense
 
 Integers = NDArray[np.int64]
@@ -181,12 +181,12 @@ def raked_occupations(
         hidden = np.where(known, 0.0, share)
         sexes = have.sum(axis=2) / have.sum(axis=(1, 2))[:, None]
         left = (hidden.sum(axis=2) * sexes).sum(axis=1)
-        hidden = hidden * np.divide(structure.suppressed, left, out=np.ones_like(left), where=left > 0)[:, None, None]
+        hidden = hidden * ratio(structure.suppressed, left)[:, None, None]
         room = np.maximum(1 - hidden.sum(axis=2, keepdims=True), 0.0)
         target = np.where(known, wanted / np.maximum(wanted.sum(axis=2, keepdims=True), 1e-12) * room, hidden)
         if float(np.abs(target - share).sum(axis=2).max()) / 2 < tolerance:
             break
-        factor = np.divide(target, share, out=np.ones_like(share), where=share > 0) @ columns.T
+        factor = ratio(target, share) @ columns.T
         cods *= factor[:, None, :, None, None, None, :]
         mass = cods.sum(axis=-1)
         cods /= np.where(mass > 0, mass, 1.0)[..., None]

@@ -79,14 +79,14 @@ def published_cuts(figures: pd.DataFrame, states: Sequence[State]) -> list[Row]:
         key = (figure.topic, figure.area, figure.dimensions, figure.category)
         if not held_out.is_held_out(figure.topic, figure.year, *key[1:]) or held_out.is_told(*key):
             continue
-        answer = _ANSWERS.get(figure.topic)
-        members = _members(figure.area)
+        answer = ANSWERS.get(figure.topic)
+        asked = members(figure.area)
         name = " / ".join(str(part) for part in key if part)
-        if answer is None or not all(uf in by_uf for uf in members):
+        if answer is None or not all(uf in by_uf for uf in asked):
             why = "not modelled" if answer is None else "needs the census blocks of more states"
             rows.append(("published_margins", figure.area, name, None, float(figure.value), "%", why))
             continue
-        share = answer([by_uf[uf] for uf in members], figure.dimensions, figure.category, states)
+        share = answer([by_uf[uf] for uf in asked], figure.dimensions, figure.category, states)
         if share is None:
             rows.append(("published_margins", figure.area, name, None, float(figure.value), "%", "not modelled"))
         else:
@@ -94,7 +94,8 @@ def published_cuts(figures: pd.DataFrame, states: Sequence[State]) -> list[Row]:
     return rows
 
 
-def _members(area: str) -> list[str]:
+def members(area: str) -> list[str]:
+    """The states of a published area: Brasil, a region or a state."""
     if area == "Brasil":
         return list(codes.UFS)
     return [state.uf for state in codes.STATES if area in (state.uf, state.region)]
@@ -132,7 +133,8 @@ def _mei(states: Sequence[State], _dimensions: str, category: str, every: Sequen
 
 
 _Answer = Callable[[Sequence[State], str, str, Sequence[State]], float | None]
-_ANSWERS: dict[str, _Answer] = {"nivel_ocupacao": _employment, "situacao_domicilio": _zone, "mei": _mei}
+# Topic -> (states asked about, dimensions, category, all states) -> share; None where the model has no answer.
+ANSWERS: dict[str, _Answer] = {"nivel_ocupacao": _employment, "situacao_domicilio": _zone, "mei": _mei}
 
 
 def colours(published: pd.DataFrame, states: Sequence[State]) -> list[Row]:

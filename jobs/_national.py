@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from census import axes, block, codes, counts, held_out, income, mei, model, positions, rules, unions, work
 from census.errors import FitError
-from census.estimation import masked, normalised
+from census.estimation import masked, moved_on_odds, normalised
 from census.network import NodeTable
 from census.rules import Rule
 from conf.settings import Node
@@ -437,12 +437,7 @@ def _women_of_workers(inputs: NationalInputs, people: Array, figures: pd.DataFra
     level = [published(figures, "nivel_ocupacao", name, dimensions="sexo") for name in ("mulheres", "homens")]
     wanted = adults[0] * level[0] / (adults @ np.array(level))
     weight = inputs.occupied.set_index("uf")["persons"].reindex(list(codes.UFS)).to_numpy(dtype=float)
-    low, high = -1.0, 1.0
-    for _ in range(50):
-        move = (low + high) / 2
-        moved = women * np.exp(move) / (1 - women + women * np.exp(move))
-        low, high = (move, high) if moved @ weight < wanted * weight.sum() else (low, move)
-    return np.asarray(moved)
+    return moved_on_odds(women / (1 - women), weight, float(wanted * weight.sum()), reach=1.0)
 
 
 def _occupation(fitter: _Fitter, tables: dict[str, Array], known: dict[str, model.Estimate], workers: Array) -> None:

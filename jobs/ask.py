@@ -155,8 +155,8 @@ def _states_of(spark: SparkSession, data_dir: Path, question: Question) -> list[
 def with_splits(spark: SparkSession, data_dir: Path, answer: Answer) -> Answer:
     """The answer with what of its variables rests on weaker sources than the rest: `position (carteira, estatuto)`."""
     asked = {support.variable for support in answer.support}
-    rows = _storage.read(spark, data_dir, tables.EVIDENCE).where("node LIKE '% (%'").orderBy("node").collect()
-    splits = [row for row in rows if row["node"].partition(" (")[0] in asked]
+    rows = _storage.read(spark, data_dir, tables.EVIDENCE).where("node LIKE '% (%'").collect()
+    splits = sorted((row for row in rows if row["node"].partition(" (")[0] in asked), key=lambda row: row["node"])
     notes = [f"{row['node']}: grade {row['grade']}, {row['source']}: {row['assumption']}" for row in splits]
     grade = max([answer.grade, *(row["grade"] for row in splits)])
     return replace(answer, grade=grade, notes=(*notes, *answer.notes))

@@ -20,6 +20,7 @@ from conf import settings
 from conf.settings import Node
 from jobs import _fit_inputs, _national, _rule_check
 from jobs._fit_inputs import NationalInputs
+from jobs._page import words
 from udfs.sampling import WORK
 
 # Two base groups of each great group, in code order.
@@ -278,6 +279,13 @@ def positions_of(fitted: tuple[_national.Census, list[NodeTable]], ufs: Sequence
     return dict(zip(codes.POSITIONS, found, strict=True))
 
 
+def contract_odds(workers: Mapping[str, float]) -> float:
+    """Employees with a contract to one without."""
+    kinds = ("privado", "doméstico", "público")
+    with_contract, without = (sum(workers[f"{kind} {word} carteira"] for kind in kinds) for word in ("com", "sem"))
+    return with_contract / without
+
+
 def test_the_workers_have_the_positions_that_the_census_prints(fitted):
     workers = positions_of(fitted, codes.UFS)
     share = {position: persons / sum(workers.values()) for position, persons in workers.items()}
@@ -297,12 +305,7 @@ def test_the_workers_have_the_positions_that_the_census_prints(fitted):
 
 
 def test_contracts_are_as_much_rarer_in_a_state_as_the_census_of_2010_says(fitted):
-    odds = {}
-    for uf in ("AC", "SP"):
-        workers = positions_of(fitted, [uf])
-        kinds = ("privado", "doméstico", "público")
-        with_contract, without = (sum(workers[f"{kind} {word} carteira"] for kind in kinds) for word in ("com", "sem"))
-        odds[uf] = with_contract / without
+    odds = {uf: contract_odds(positions_of(fitted, [uf])) for uf in ("AC", "SP")}
     assert odds["SP"] / odds["AC"] == pytest.approx(45 / 30, rel=0.02)
 
 
@@ -313,18 +316,22 @@ def test_a_whole_quarter_tells_the_contracts_of_its_own_states(people):
     common = np.where(people["uf"] == codes.UFS.index("SP"), 0.9, 0.4)
     position[hired] = position[hired] // 2 * 2 + (draw.random(hired.sum()) > common[hired])
     told = people.assign(position=position)
-    kinds = ("privado", "doméstico", "público")
+    fitted = fit(settings.network(), told)
     found, wanted = {}, {}
-    nodes = fit(settings.network(), told)
     for uf in ("AC", "SP"):
-        workers = positions_of(nodes, [uf])
+        found[uf] = contract_odds(positions_of(fitted, [uf]))
         here = told[(told["uf"] == codes.UFS.index(uf)) & (told["is_working"] == 1) & (told["age_band"] >= 3)]
-        asked = here.groupby("position")["weight_persons"].sum().reindex(range(6))
-        wanted[uf] = asked[[0, 2, 4]].sum() / asked[[1, 3, 5]].sum()
-        with_contract, without = (sum(workers[f"{kind} {word} carteira"] for kind in kinds) for word in ("com", "sem"))
-        found[uf] = with_contract / without
+        asked = here.groupby("position")["weight_persons"].sum().reindex(range(len(codes.POSITIONS)), fill_value=0.0)
+        wanted[uf] = contract_odds(dict(zip(codes.POSITIONS, asked, strict=True)))
     # 60 persons a state: smoothed to the country.
     assert 3.0 < found["SP"] / found["AC"] < wanted["SP"] / wanted["AC"]
+
+
+def test_the_page_says_each_split_and_its_assumption_in_portuguese(people):
+    inputs = replace(sources(), counts=make_counts(people, settings.network()))
+    for name, (_, _, assumption) in _national.split_grades(inputs).items():
+        assert name in words.VARIABLES and name in words.RAISED_BY
+        assert words.assumption(assumption) not in (None, assumption)
 
 
 def test_a_base_group_lies_within_its_great_group(fitted):

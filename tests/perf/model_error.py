@@ -7,17 +7,19 @@ python tests/perf/model_error.py --data povo-data
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _common import arguments, config, show
+from _common import config, show
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 
-from census import codes, model, tables
-from jobs import _judge, _model_tables, _spark, _storage
+from census import codes, model, quality, tables
+from jobs import _fit_inputs, _judge, _model_tables, _spark, _storage
 
 Array = NDArray[np.float64]
 Row = tuple[object, ...]
@@ -30,9 +32,10 @@ _SIZES = (0, 5_000, 20_000, 100_000, 500_000, 10**9)
 
 
 def main() -> None:
-    asked = arguments(__doc__, uf="all")
-    data = config(asked.data).data_dir
-    spark = _spark.start(config(asked.data))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, help="data folder after `povo fit --uf all`")
+    conf = config(parser.parse_args().data)
+    data, spark = conf.data_dir, _spark.start(conf)
 
     def read(table: tables.Table) -> DataFrame:
         return _storage.read(spark, data, table)
@@ -51,7 +54,9 @@ def main() -> None:
         occupation_rows(read(tables.OCCUPATION_2026).toPandas(), stored, states),
     )
     figures = read(tables.PUBLISHED).toPandas()
-    fitted = [(name, 100 * ours, theirs, 100 * ours - theirs) for name, ours, theirs in fitted_cuts(figures, states)]
+    fitted = [
+        (name, 100 * ours, 100 * theirs, 100 * (ours - theirs)) for name, ours, theirs in fitted_cuts(figures, states)
+    ]
     show("Published figures that the fit is raked to, per cent", ("figure", "model", "published", "off"), fitted)
     judged = _judge.published_cuts(figures, states)
     held = [(name, ours, theirs, ours - theirs) for _, _, name, ours, theirs, _, _ in judged if ours is not None]
@@ -87,10 +92,9 @@ def census_rows(spark: SparkSession, data: Path, states: Sequence[_judge.State])
         },
     )
     block = np.stack([_grouped(state.persons.sum(axis=4)) for state in states])
-    band = np.array([codes.AGE_BANDS.index(codes.age_band(age)) for age in range(131)])
     adults = numbered.where("age_years >= 18").groupBy("uf", "sex", "age_years").agg({"persons": "sum"})
     rows = adults.toDF("uf", "sex", "age_years", "persons").toPandas()
-    rows["age_band"] = [codes.AGE_BANDS[band[age]] for age in rows["age_years"]]
+    rows["age_band"] = rows["age_years"].map(codes.age_band)
     ages = model.dense(rows, {"uf": codes.UFS, "sex": codes.SEXES, "age_band": codes.AGE_BANDS})
     ages = _grouped(ages.transpose(1, 2, 0)).transpose(2, 0, 1)
     by_age = census.sum(axis=(3, 4))
@@ -144,64 +148,48 @@ def occupation_rows(
 
 
 def fitted_cuts(figures: pd.DataFrame, states: Sequence[_judge.State]) -> list[tuple[str, float, float]]:
-    """(figure, model, published) of the published levels of work, positions, unions and zones that the fit reads."""
-    printed = figures[(figures["unit"] == "%") & (figures["year"] == 2022)]
-
-    def of(topic: str, category: str, *, area: str = "Brasil", dimensions: str = "") -> float:
-        here = printed[(printed["topic"] == topic) & (printed["category"] == category) & (printed["area"] == area)]
-        return float(here[here["dimensions"].fillna("") == dimensions]["value"].iloc[0])
-
-    asked = np.stack([state.expected("sex", "age_band", "race", "activity") for state in states])
-    asked[:, :, :_WORKING_AGE] = 0
-    works = asked[..., codes.ACTIVITIES.index("ocupado")]
-    everyone = asked.sum(axis=-1)
-    indigenous, adult_of_35 = codes.RACES.index("indígena"), codes.AGE_BANDS.index("35-39")
-    found = [
-        (
-            "work, 35 to 39",
-            works[:, :, adult_of_35].sum() / everyone[:, :, adult_of_35].sum(),
-            of("nivel_ocupacao", "35 a 39", dimensions="idade"),
-        ),
+    """(figure, model, published) of the levels of work, positions, unions and zones that the fit reads, as shares."""
+    printed = partial(_fit_inputs.published, _fit_inputs.fitted_figures(figures))
+    by_uf = {state.uf: state for state in states}
+    found = []
+    for label, topic, area, dimensions, category in (
+        ("work, 35 to 39", "nivel_ocupacao", "Brasil", "idade", "35 a 39"),
+        *((f"work, {region}", "nivel_ocupacao", region, "", "total") for region in codes.REGIONS),
+        ("rural", "situacao_domicilio", "Brasil", "situação", "rural"),
+    ):
+        here = [by_uf[uf] for uf in _judge.members(area)]
+        share = _judge.ANSWERS[topic](here, dimensions, category, states)
+        found.append((label, share, printed(topic, category, area=area)))
+    asked = np.sum([state.expected("sex", "age_band", "race", "activity") for state in states], axis=0)[
+        :, _WORKING_AGE:
     ]
-    for region in codes.REGIONS:
-        here = np.array([state.region == region for state in codes.STATES])
-        found.append(
-            (f"work, {region}", works[here].sum() / everyone[here].sum(), of("nivel_ocupacao", "total", area=region))
-        )
+    works, everyone = asked[..., codes.ACTIVITIES.index("ocupado")], asked.sum(axis=-1)
+    indigenous = codes.RACES.index("indígena")
     for sex, name in enumerate(("mulheres", "homens")):
-        share = works[:, sex].sum() / everyone[:, sex].sum()
-        found.append((f"work, {name}", share, of("nivel_ocupacao", name, dimensions="sexo")))
-        share = works[:, sex, :, indigenous].sum() / everyone[:, sex, :, indigenous].sum()
-        wanted = of("nivel_ocupacao", f"{name} indigena", dimensions="sexo x cor_raca")
-        found.append((f"work, {name} indígenas", share, wanted))
-    positions = np.sum([state.expected("position") for state in states], axis=0)
-    place = codes.POSITIONS.index
-    own, employers = positions[place("conta própria")], positions[place("empregador")]
-    employees = positions.sum() - own - employers - positions[place("familiar auxiliar")]
-    total = positions.sum()
-    position = "posicao_ocupacao"
+        share = works[sex].sum() / everyone[sex].sum()
+        found.append((f"work, {name}", share, printed("nivel_ocupacao", name, dimensions="sexo")))
+        share = works[sex, :, indigenous].sum() / everyone[sex, :, indigenous].sum()
+        found.append((f"work, {name} indígenas", share, printed("nivel_ocupacao", f"{name} indigena")))
+    workers = np.sum([state.expected("position") for state in states], axis=0)
+    position = dict(zip(codes.POSITIONS, workers / workers.sum(), strict=True))
+    own, employers = position["conta própria"], position["empregador"]
+    employees = printed("posicao_ocupacao", "empregado")
     found += [
-        ("own account", own / total, of(position, "conta propria", dimensions="posicao")),
-        ("employers", employers / total, of(position, "empregador", dimensions="posicao")),
-        ("employees", employees / total, of(position, "empregado", dimensions="posicao")),
+        ("own account", own, printed("posicao_ocupacao", "conta propria")),
+        ("employers", employers, printed("posicao_ocupacao", "empregador")),
+        ("employees", 1 - own - employers - position["familiar auxiliar"], employees),
     ]
-    for ours, theirs in (
+    for name, category in (
         ("militar ou estatutário", "militar ou estatutario"),
         ("privado com carteira", "setor privado com carteira"),
         ("privado sem carteira", "sem carteira"),
     ):
         # The published share is of the employees.
-        wanted = of(position, theirs, dimensions="categoria") * of(position, "empregado", dimensions="posicao") / 100
-        found.append((f"{ours}, of all who work", positions[place(ours)] / total, wanted))
+        found.append((f"{name}, of all who work", position[name], employees * printed("posicao_ocupacao", category)))
     union = np.sum([state.expected("age_band", "in_union") for state in states], axis=0)
     union = union[codes.AGE_BANDS.index("10-13") :].sum(axis=0)
-    found.append(
-        ("in union", union[1] / union.sum(), of("estado_conjugal", "viviam em uniao", dimensions="estado conjugal"))
-    )
-    zones = np.sum([state.persons.sum(axis=(0, 1, 2, 3)) for state in states], axis=0)
-    rural = zones[codes.ZONES.index("rural")] / zones.sum()
-    found.append(("rural", rural, of("situacao_domicilio", "rural", dimensions="situação")))
-    return [(name, float(share), wanted) for name, share, wanted in found]
+    found.append(("in union", union[1] / union.sum(), printed("estado_conjugal", "viviam em uniao")))
+    return [(label, float(share), wanted) for label, share, wanted in found]
 
 
 def _grouped(table: Array) -> Array:
@@ -211,7 +199,7 @@ def _grouped(table: Array) -> Array:
 
 
 def _tvd(have: Array, want: Array) -> float:
-    return float(0.5 * np.abs(have / have.sum() - want / want.sum()).sum())
+    return float(quality.tvd(have / have.sum(), want / want.sum()))
 
 
 if __name__ == "__main__":
